@@ -34,12 +34,12 @@ USAGE
 
 fail() { # fail MESSAGE [HINT]
     printf 'engine.sh: %s\n' "$1" >&2
-    if [ $# -gt 1 ]; then printf 'Hint: %s\n' "$2" >&2; fi
+    if [ $# -gt 1 ]; then printf 'hint: %s\n' "$2" >&2; fi
     exit 1
 }
 
 wrong() { # wrong MESSAGE
-    printf 'engine.sh: %s\nHint: for the usage, run: %s --help\n' "$1" "$0" >&2
+    printf 'engine.sh: %s\nhint: for the usage, run: %s --help\n' "$1" "$0" >&2
     exit 2
 }
 

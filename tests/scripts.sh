@@ -1,0 +1,450 @@
+#!/bin/sh
+# Tests of install.sh, under each POSIX shell of this machine: every test gets an empty HOME and a PATH of its own.
+# Usage: tests/scripts.sh [SHELL...], e.g. tests/scripts.sh 'busybox sh'
+# shellcheck disable=SC2016,SC2086 # Backticks in messages quote values; $absolute_shell and $environment are words.
+set -eu
+
+repository=$(cd "$(dirname "$0")/.." && pwd)
+vendor=$(sed -n 's/.*"Vendor": *"\([^"]*\)".*/\1/p' "$repository/plugin-metadata/metadata.json")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+chmod 755 "$scratch"
+passed=0 failed=0
+
+# --- vocabulary ------------------------------------------------------------------------------------------------------
+
+check() { # check WHAT COMMAND...: one assertion
+    what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED [%s] %s: %s\n' "$shell" "$name" "$what" >&2
+        printf '  expected: %s\n  exit code: %s\n  stdout: %s\n  stderr: %s\n' "$*" "$status" "$(cat "$home/out")" "$(cat "$home/err")" >&2
+    fi
+}
+
+write_plugin() { # write_plugin PATH VENDOR VERSION: a stand-in that answers what the checks need
+    mkdir -p "$(dirname "$1")"
+    cat >"$1" <<PLUGIN
+#!/bin/sh
+case \$1 in
+docker-cli-plugin-metadata) echo '{"SchemaVersion": "0.1.0", "Vendor": "$2", "Version": "$3"}' ;;
+version) echo "stand-in $3" ;;
+sandbox) echo "stand-in $3 through docker" ;;
+esac
+PLUGIN
+    chmod 755 "$1"
+}
+
+# A stand-in for the CLI that looks for plugins in the one place that these tests install to.
+write_docker() {
+    cat >"$home/bin/docker" <<'DOCKER'
+#!/bin/sh
+exec "${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins/docker-sandbox" "$@"
+DOCKER
+    chmod 755 "$home/bin/docker"
+}
+
+begin() { # begin NAME
+    name=$1
+    home=$(mktemp -d "$scratch/home.XXXXXX")
+    chmod 755 "$home"
+    mkdir "$home/bin"
+    # What install.sh uses and nothing else: no docker, no cargo, no curl, no bash, no python, no jq.
+    for tool in awk cat chmod cp df dirname head id mkdir mktemp mv readlink rm sed sh timeout tr; do
+        ln -s "$(command -v "$tool")" "$home/bin/$tool"
+    done
+    plugins=$home/.docker/cli-plugins
+    write_plugin "$home/build/ours" "$vendor" 1.0
+    environment=''
+}
+
+install() { # install ARG...: runs it under the shell in question; $environment is more variables, one word each
+    status=0
+    env -i HOME="$home" PATH="$home/bin" $environment $absolute_shell "$repository/install.sh" "$@" \
+        >"$home/out" 2>"$home/err" </dev/null || status=$?
+}
+
+exits() { [ "$status" = "$1" ]; }
+out_has() { grep -q -F -e "$1" "$home/out"; }
+err_has() { grep -q -F -e "$1" "$home/err"; }
+err_is_empty() { [ ! -s "$home/err" ]; }
+last_err_line_is() { [ "$(tail -n 1 "$home/err")" = "    $1" ]; }
+out_is() { [ "$(cat "$home/out")" = "$1" ]; }
+absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
+same() { cmp -s "$1" "$2"; }
+mode_is() { [ "$(stat -c %a "$2")" = "$1" ]; }
+holds_only() { [ "$(ls -A "$1")" = "$2" ]; }
+links_to() { [ "$(readlink "$1")" = "$2" ]; }
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+fresh_install() {
+    begin 'a fresh install puts an executable plugin into the users folder and runs it through docker'
+    write_docker
+    install --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'the file is the one given' same "$plugins/docker-sandbox" "$home/build/ours"
+    check 'the mode is 0755' mode_is 755 "$plugins/docker-sandbox"
+    check 'nothing else is left' holds_only "$plugins" docker-sandbox
+    check 'says where, then the version' out_is "installed $plugins/docker-sandbox
+stand-in 1.0 through docker"
+    check 'no complaint' err_is_empty
+}
+
+binary_of_another_mode() {
+    begin 'the mode of the plugin does not depend on that of the binary'
+    chmod 600 "$home/build/ours"
+    install --binary="$home/build/ours"
+    check 'succeeds' exits 0
+    check 'the mode is 0755' mode_is 755 "$plugins/docker-sandbox"
+}
+
+docker_config_moves_it() {
+    begin 'DOCKER_CONFIG moves the folder, which may have a space in its name'
+    write_docker
+    mkdir "$home/c d"
+    status=0
+    env -i HOME="$home" PATH="$home/bin" DOCKER_CONFIG="$home/c d" $absolute_shell "$repository/install.sh" \
+        --binary "$home/build/ours" >"$home/out" 2>"$home/err" || status=$?
+    check 'succeeds' exits 0
+    check 'is there' same "$home/c d/cli-plugins/docker-sandbox" "$home/build/ours"
+    check 'the home folder is left alone' absent "$home/.docker"
+}
+
+install_again() {
+    begin 'installing again replaces our own without a question and without a backup'
+    write_plugin "$plugins/docker-sandbox" "$vendor" 0.9
+    install --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'is the new one' same "$plugins/docker-sandbox" "$home/build/ours"
+    check 'nothing else is left' holds_only "$plugins" docker-sandbox
+}
+
+replaces_while_running() {
+    begin 'the plugin is replaced by a rename, never written into'
+    write_plugin "$plugins/docker-sandbox" "$vendor" 0.9
+    ln "$plugins/docker-sandbox" "$home/old"
+    install --binary "$home/build/ours"
+    check 'the old file still has its content' grep -q 'stand-in 0.9' "$home/old"
+}
+
+other_vendor_is_refused() {
+    begin 'another vendors plugin is not replaced silently'
+    write_plugin "$plugins/docker-sandbox" 'Docker Inc.' 0.5
+    cp "$plugins/docker-sandbox" "$home/before"
+    install --binary "$home/build/ours"
+    check 'fails' exits 1
+    check 'names the vendor' err_has 'by `Docker Inc.`'
+    check 'ends with the command that fixes it' last_err_line_is "$repository/install.sh --binary $home/build/ours --force"
+    check 'it is untouched' same "$plugins/docker-sandbox" "$home/before"
+    check 'nothing else is left' holds_only "$plugins" docker-sandbox
+}
+
+silent_plugin_is_refused() {
+    begin 'a plugin that does not say whose it is counts as another vendors'
+    mkdir -p "$plugins"
+    printf 'not a program\n' >"$plugins/docker-sandbox"
+    install --binary "$home/build/ours"
+    check 'fails' exits 1
+    check 'says so' err_has 'by a vendor it does not name'
+}
+
+dangling_link_is_refused() {
+    begin 'a dangling link of Docker Desktop counts as another vendors'
+    mkdir -p "$plugins"
+    ln -s /Applications/Docker.app/docker-sandbox "$plugins/docker-sandbox"
+    install --binary "$home/build/ours"
+    check 'fails' exits 1
+    check 'names the target' err_has 'a link to `/Applications/Docker.app/docker-sandbox`'
+    check 'is still there' links_to "$plugins/docker-sandbox" /Applications/Docker.app/docker-sandbox
+
+    install --binary "$home/build/ours" --force
+    check 'force succeeds' exits 0
+    check 'force replaces the link itself' same "$plugins/docker-sandbox" "$home/build/ours"
+    install --uninstall
+    check 'uninstall succeeds' exits 0
+    check 'uninstall puts the link back' links_to "$plugins/docker-sandbox" /Applications/Docker.app/docker-sandbox
+}
+
+live_link_is_refused() {
+    begin 'a link to another vendors plugin is refused, and its target never written to'
+    write_plugin "$home/desktop/docker-sandbox" 'Docker Inc.' 0.5
+    cp "$home/desktop/docker-sandbox" "$home/before"
+    mkdir -p "$plugins"
+    ln -s "$home/desktop/docker-sandbox" "$plugins/docker-sandbox"
+    install --binary "$home/build/ours"
+    check 'fails' exits 1
+    install --binary "$home/build/ours" --force
+    check 'force succeeds' exits 0
+    check 'the target is untouched' same "$home/desktop/docker-sandbox" "$home/before"
+}
+
+force_and_back() {
+    begin 'force keeps a backup, and uninstall puts it back'
+    write_plugin "$plugins/docker-sandbox" 'Docker Inc.' 0.5
+    cp "$plugins/docker-sandbox" "$home/before"
+    install --binary "$home/build/ours" --force
+    check 'force succeeds' exits 0
+    check 'ours is there' same "$plugins/docker-sandbox" "$home/build/ours"
+    check 'says where the backup is' out_has "$plugins/.docker-sandbox.backup"
+    install --binary "$home/build/ours" --force
+    check 'again succeeds' exits 0
+    check 'the backup is still the others' same "$plugins/.docker-sandbox.backup" "$home/before"
+    install --uninstall
+    check 'uninstall succeeds' exits 0
+    check 'the other one is back' same "$plugins/docker-sandbox" "$home/before"
+    check 'it can be executed' test -x "$plugins/docker-sandbox"
+    check 'the backup is gone' holds_only "$plugins" docker-sandbox
+}
+
+second_backup_is_refused() {
+    begin 'force never throws an older backup away'
+    write_plugin "$plugins/docker-sandbox" 'Docker Inc.' 0.5
+    write_plugin "$plugins/.docker-sandbox.backup" 'Docker Inc.' 0.4
+    cp "$plugins/.docker-sandbox.backup" "$home/before"
+    install --binary "$home/build/ours" --force
+    check 'fails' exits 1
+    check 'the backup is untouched' same "$plugins/.docker-sandbox.backup" "$home/before"
+    check 'ends with the command that fixes it' last_err_line_is "rm $plugins/.docker-sandbox.backup"
+}
+
+uninstall_undoes() {
+    begin 'uninstall removes our plugin and nothing else'
+    install --binary "$home/build/ours"
+    printf '{}\n' >"$home/.docker/config.json"
+    install --uninstall
+    check 'succeeds' exits 0
+    check 'is gone' absent "$plugins/docker-sandbox"
+    check 'says what' out_is "removed $plugins/docker-sandbox"
+    check 'the settings are kept' test -f "$home/.docker/config.json"
+    install --uninstall
+    check 'twice is no error' exits 0
+    check 'and is said' out_is "not installed: $plugins/docker-sandbox"
+}
+
+uninstall_spares_others() {
+    begin 'uninstall does not remove another vendors plugin'
+    write_plugin "$plugins/docker-sandbox" 'Docker Inc.' 0.5
+    install --uninstall
+    check 'fails' exits 1
+    check 'is still there' test -x "$plugins/docker-sandbox"
+    check 'ends with the command that fixes it' last_err_line_is "rm $plugins/docker-sandbox"
+}
+
+folder_in_the_way() {
+    begin 'a folder in the place of the plugin is refused, with force too'
+    mkdir -p "$plugins/docker-sandbox"
+    install --binary "$home/build/ours" --force
+    check 'fails' exits 1
+    check 'is still a folder, and empty' test -z "$(ls -A "$plugins/docker-sandbox")"
+    check 'ends with the command that fixes it' last_err_line_is "mv $plugins/docker-sandbox $plugins/docker-sandbox.old"
+}
+
+shadowed_by_extra_folder() {
+    begin 'a docker-sandbox that Docker finds first is told'
+    write_docker
+    write_plugin "$home/extra/docker-sandbox" 'Docker Inc.' 0.5
+    mkdir -p "$home/.docker"
+    cat >"$home/.docker/config.json" <<CONFIG
+{
+    "auths": {"registry.invalid": {"auth": "eA=="}},
+    "cliPluginsExtraDirs": [
+        "$home/nothing-here",
+        "$home/extra"
+    ],
+    "detachKeys": "ctrl-e,e"
+}
+CONFIG
+    install --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'is installed all the same' same "$plugins/docker-sandbox" "$home/build/ours"
+    check 'names the other one and its vendor' err_has "\`$home/extra/docker-sandbox\` first: another vendor's, by \`Docker Inc.\`"
+    check 'ends with the command that fixes it' last_err_line_is "mv $home/extra/docker-sandbox $home/extra/.docker-sandbox.old"
+    check 'the version is that of ours' out_has 'stand-in 1.0'
+    check 'and not that of docker, which would be the others' out_is "installed $plugins/docker-sandbox
+stand-in 1.0"
+}
+
+not_shadowed() {
+    begin 'a docker-sandbox that Docker finds later is not worth a word'
+    write_docker
+    # The same folder under another name is no other folder.
+    ln -s "$plugins" "$home/same"
+    mkdir -p "$home/.docker"
+    printf '{"cliPluginsExtraDirs":["%s"]}' "$home/same" >"$home/.docker/config.json"
+    install --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'no complaint' err_is_empty
+}
+
+system_install() {
+    begin 'system installs below DESTDIR for everyone, whatever the umask'
+    umask 077
+    environment="DESTDIR=$home/root"
+    install --system --binary "$home/build/ours"
+    umask 022
+    check 'succeeds' exits 0
+    check 'is there' same "$home/root/usr/local/lib/docker/cli-plugins/docker-sandbox" "$home/build/ours"
+    check 'the folder can be read by all' mode_is 755 "$home/root/usr/local/lib/docker/cli-plugins"
+    check 'the home folder is left alone' absent "$home/.docker"
+    install --system --uninstall
+    check 'uninstall succeeds' exits 0
+    check 'is gone' absent "$home/root/usr/local/lib/docker/cli-plugins/docker-sandbox"
+}
+
+missing_binary() {
+    begin 'a binary that is not there is an error, and nothing is made'
+    install --binary "$home/no such file"
+    check 'fails' exits 1
+    check 'names it' err_has "no such file: \`$home/no such file\`"
+    check 'nothing is made' absent "$home/.docker"
+}
+
+broken_binary() {
+    begin 'a binary that does not run here, or is another program, is not installed'
+    write_plugin "$plugins/docker-sandbox" "$vendor" 0.9
+    cp "$plugins/docker-sandbox" "$home/before"
+    printf '\177ELF for another machine' >"$home/build/foreign"
+    install --binary "$home/build/foreign"
+    check 'foreign: fails' exits 1
+    check 'foreign: says so' err_has 'does not run here'
+    write_plugin "$home/build/compose" 'Docker Inc.' 2.0
+    install --binary "$home/build/compose"
+    check 'other program: fails' exits 1
+    check 'ours is untouched' same "$plugins/docker-sandbox" "$home/before"
+    check 'nothing else is left' holds_only "$plugins" docker-sandbox
+}
+
+unwritable_folder() {
+    begin 'a folder that cannot be written to is an error with the way out'
+    mkdir -p "$plugins"
+    chmod 555 "$plugins"
+    # Root writes everywhere, so the test becomes somebody else.
+    if [ "$(id -u)" = 0 ]; then
+        kept=$absolute_shell
+        absolute_shell="$(command -v setpriv) --reuid 65534 --regid 65534 --clear-groups $kept"
+        install --binary "$home/build/ours"
+        absolute_shell=$kept
+    else
+        install --binary "$home/build/ours"
+    fi
+    check 'fails' exits 1
+    check 'names it' err_has "\`$plugins\` is not writable"
+    check 'ends with the command that fixes it' last_err_line_is "sudo chown -R \"\$(id -un)\" $plugins"
+    check 'nothing is left' test -z "$(ls -A "$plugins")"
+    chmod 755 "$plugins"
+}
+
+file_in_the_way() {
+    begin 'a file in the place of the folder is told'
+    printf 'x' >"$home/.docker"
+    install --binary "$home/build/ours"
+    check 'fails' exits 1
+    check 'ends with the command that fixes it' last_err_line_is "mv $home/.docker $home/.docker.old"
+}
+
+no_docker() {
+    begin 'without docker on PATH it is installed, with a note'
+    install --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'says so' err_has '`docker` is not on PATH'
+    check 'the plugin itself has answered' out_has 'stand-in 1.0'
+}
+
+failing_docker() {
+    begin 'a docker that knows no plugins is told, and the plugin answers itself'
+    printf '#!/bin/sh\nexit 1\n' >"$home/bin/docker"
+    chmod 755 "$home/bin/docker"
+    install --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'says so' err_has '`docker sandbox version` failed'
+    check 'the plugin itself has answered' out_has 'stand-in 1.0'
+}
+
+no_cargo() {
+    begin 'without cargo and without a binary the ways out are told'
+    install
+    check 'fails' exits 1
+    check 'says what is missing' err_has '`cargo` is not on PATH'
+    check 'ends with a command' last_err_line_is "$repository/install.sh --binary FILE"
+    check 'nothing is made' absent "$home/.docker"
+}
+
+builds_statically() {
+    begin 'without a binary it builds one: release, locked, static, for the host named'
+    cat >"$home/bin/rustc" <<'RUSTC'
+#!/bin/sh
+printf 'rustc 1.88.0\nhost: x86_64-unknown-linux-gnu\n'
+RUSTC
+    cat >"$home/bin/cargo" <<CARGO
+#!/bin/sh
+echo "\$RUSTFLAGS|\$*" >"$home/cargo.log"
+mkdir -p "$home/target/x86_64-unknown-linux-gnu/release"
+cp "$home/build/ours" "$home/target/x86_64-unknown-linux-gnu/release/docker-sandbox"
+CARGO
+    chmod 755 "$home/bin/rustc" "$home/bin/cargo"
+    environment="CARGO_TARGET_DIR=$home/target RUSTFLAGS=--cfg=x"
+    install
+    check 'succeeds' exits 0
+    check 'is installed' same "$plugins/docker-sandbox" "$home/build/ours"
+    check 'with these flags' grep -qxF -e "--cfg=x -C target-feature=+crt-static|build --release --locked --target x86_64-unknown-linux-gnu --target-dir $home/target" "$home/cargo.log"
+
+    printf '#!/bin/sh\nexit 101\n' >"$home/bin/cargo"
+    install
+    check 'a failed build fails' exits 1
+    check 'and the plugin stays' same "$plugins/docker-sandbox" "$home/build/ours"
+}
+
+no_home() {
+    begin 'without HOME and DOCKER_CONFIG it does not guess'
+    status=0
+    env -i PATH="$home/bin" $absolute_shell "$repository/install.sh" --binary "$home/build/ours" >"$home/out" 2>"$home/err" || status=$?
+    check 'fails' exits 1
+    check 'says so' err_has 'neither DOCKER_CONFIG nor HOME is set'
+}
+
+bad_arguments() {
+    begin 'bad arguments are wrong usage, and nothing is made'
+    for arguments in --bogus file --binary '--uninstall --binary x'; do
+        install $arguments
+        check "$arguments: exit code 2" exits 2
+        check "$arguments: ends with a command" last_err_line_is "$repository/install.sh --help"
+    done
+    check 'nothing is made' absent "$home/.docker"
+}
+
+help_is_on_stdout() {
+    begin 'help is on stdout'
+    install --help
+    check 'succeeds' exits 0
+    check 'names every option' out_has --uninstall
+    check 'no complaint' err_is_empty
+}
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+if [ $# = 0 ]; then
+    set -- dash 'busybox sh' bash
+fi
+for shell in "$@"; do
+    program=${shell%% *}
+    if ! command -v "$program" >/dev/null; then
+        # Counted as a failure: a shell that was not tried is not known to work.
+        printf 'FAILED [%s] not on this machine; hint: apt-get install %s\n' "$shell" "$program" >&2
+        failed=$((failed + 1))
+        continue
+    fi
+    absolute_shell="$(command -v "$program")${shell#"$program"}"
+    for test in fresh_install binary_of_another_mode docker_config_moves_it install_again replaces_while_running \
+        other_vendor_is_refused silent_plugin_is_refused dangling_link_is_refused live_link_is_refused force_and_back \
+        second_backup_is_refused uninstall_undoes uninstall_spares_others folder_in_the_way shadowed_by_extra_folder \
+        not_shadowed system_install missing_binary broken_binary unwritable_folder file_in_the_way no_docker failing_docker \
+        no_cargo builds_statically no_home bad_arguments help_is_on_stdout; do
+        "$test"
+    done
+done
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
