@@ -18,10 +18,11 @@ fetch   downloads dockerd, containerd, runc, runsc and the docker CLI into CACHE
 start   starts dockerd on DIR/docker.sock (root), waits until it answers and prints DOCKER_HOST=unix://DIR/docker.sock.
 stop    stops that engine, also after a crash, and removes DIR (root).
 exec    runs a command in the engine's network and mount namespaces: where its bridge and published ports are (root).
-image   makes a small busybox image on the engine at DOCKER_HOST.
+image   makes a small busybox image on the engine at DOCKER_HOST; `-` is the one that the docker command itself uses.
 clis    prints "VERSION PATH" for each docker CLI in CACHE and for the one on PATH.
 
 SUITE   bookworm (Docker 20.10), trixie (Docker 26.1) or system (this distribution's own packages).
+        fetch also takes busybox: no engine, only what image needs.
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
           runsc          gVisor with its own network stack
           runsc-hostnet  gVisor with --network=host
@@ -78,7 +79,7 @@ sources() { # sources SUITE
     id=$(distribution ID)
     codename=$(distribution VERSION_CODENAME)
     keyrings=/usr/share/keyrings
-    if [ "$1" = system ] || [ "$1" = "$codename" ]; then
+    if [ "$1" = system ] || [ "$1" = busybox ] || [ "$1" = "$codename" ]; then
         case $id in
         debian | ubuntu) ;;
         *) fail "\`$id\` is neither Debian nor Ubuntu" "use the suite bookworm or trixie and name a mirror in ENGINE_MIRROR" ;;
@@ -169,7 +170,7 @@ fetch() { # fetch SUITE CACHE; prints the folder
     cache=$2
     folder=$cache/$suite
     case $suite in
-    bookworm | trixie | system) ;;
+    bookworm | trixie | system | busybox) ;;
     *) wrong "unknown suite: \`$suite\` (bookworm, trixie or system)" ;;
     esac
     for tool in apt-get dpkg flock unshare; do
@@ -184,9 +185,10 @@ fetch() { # fetch SUITE CACHE; prints the folder
         apt=$new/apt
         rm -rf "$new"
         apt_prepare "$suite"
-        packages='docker.io containerd runc runsc tini busybox-static'
+        packages='busybox-static'
+        if [ "$suite" != busybox ]; then packages="$packages docker.io containerd runc runsc tini"; fi
         # Debian 13 splits the command line client off.
-        if apt_has docker-cli; then packages="$packages docker-cli"; fi
+        if [ "$suite" != busybox ] && apt_has docker-cli; then packages="$packages docker-cli"; fi
         # shellcheck disable=SC2086 # A list of words.
         apt_unpack "$new/root" $packages
 
@@ -194,11 +196,11 @@ fetch() { # fetch SUITE CACHE; prints the folder
         # iptables and libraries must be this distribution's anyway.
         programs='' libraries=''
         if missing_libraries "$new/root"; then libraries='docker.io runc'; fi
-        if ! "$new/root/usr/sbin/runc" --version >/dev/null 2>&1; then programs=runc; fi
-        if ! has_iptables; then programs="$programs iptables" libraries="$libraries iptables"; fi
+        if [ -x "$new/root/usr/sbin/runc" ] && ! "$new/root/usr/sbin/runc" --version >/dev/null 2>&1; then programs=runc; fi
+        if [ "$suite" != busybox ] && ! has_iptables; then programs="$programs iptables" libraries="$libraries iptables"; fi
         if [ -n "$programs$libraries" ]; then
             case $suite in
-            system | "$(distribution VERSION_CODENAME)") ;;
+            system | busybox | "$(distribution VERSION_CODENAME)") ;;
             *)
                 rm -rf "$apt"
                 apt_prepare system
@@ -270,7 +272,9 @@ WRAPPER
 
 # dpkg -x leaves out the links that the package's installation would have made.
 link_iptables() { # link_iptables DIR
-    native=$1/root/../native
+    native=$(readlink "$1/root")
+    native=${native%/root}/native
+    libraries=$(echo "$native"/usr/lib/*-linux-*)
     for kind in nft legacy; do
         program=$native/usr/sbin/xtables-$kind-multi
         [ -x "$program" ] || continue
@@ -278,9 +282,47 @@ link_iptables() { # link_iptables DIR
             ln -sf "$program" "$1/bin/$name"
         done
         # Which of the two the kernel has, only trying tells.
-        if unshare -n "$1/bin/iptables" -t nat -S >/dev/null 2>&1; then return; fi
+        if LD_LIBRARY_PATH=$libraries XTABLES_LIBDIR=$libraries/xtables unshare -n "$1/bin/iptables" -t nat -S >/dev/null 2>&1; then return; fi
     done
     fail 'neither kind of iptables works here' "look at: iptables -t nat -S"
+}
+
+# The way out for an engine is one pair of interfaces, its address translation, and nothing of the system Docker's.
+plan_uplink() { # plan_uplink DIR: its interface here, both addresses, and what ip_forward was
+    sum=$(printf '%s' "$1" | cksum | cut -d' ' -f1)
+    third=$((sum / 64 % 256))
+    fourth=$((sum % 64 * 4))
+    printf '%s %s %s %s\n' "$uplink_prefix$((sum % 100000000))" "10.213.$third.$((fourth + 1))" "10.213.$third.$((fourth + 2))" \
+        "$(cat /proc/sys/net/ipv4/ip_forward)" >"$1/uplink"
+}
+
+uplink_prefix=dsu
+
+uplink_rules() { # uplink_rules ACTION INTERFACE ADDRESS: -I or -D
+    iptables -w -t nat "$1" POSTROUTING -s "$3" ! -o "$2" -j MASQUERADE &&
+        iptables -w "$1" FORWARD -i "$2" -j ACCEPT &&
+        iptables -w "$1" FORWARD -o "$2" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+}
+
+connect_uplink() { # connect_uplink DIR
+    read -r interface near far _ <"$1/uplink"
+    "$1/root/busybox" ip address add "$near/30" dev "$interface" &&
+        "$1/root/busybox" ip link set "$interface" up &&
+        uplink_rules -I "$interface" "$far" &&
+        echo 1 >/proc/sys/net/ipv4/ip_forward
+}
+
+disconnect_uplink() { # disconnect_uplink DIR
+    read -r interface _ far forward <"$1/uplink"
+    while uplink_rules -D "$interface" "$far" 2>/dev/null; do :; done
+    "$1/root/busybox" ip link delete "$interface" 2>/dev/null || :
+    # Whoever else needs forwarding by now keeps it.
+    if [ "$forward" = 0 ] && [ ! -e /sys/class/net/docker0 ]; then
+        for other in /sys/class/net/"$uplink_prefix"*; do
+            [ ! -e "$other" ] || return 0
+        done
+        echo 0 >/proc/sys/net/ipv4/ip_forward
+    fi
 }
 
 overlay_works() { # overlay_works DIR
@@ -310,7 +352,7 @@ docker_of() { # docker_of DIR ARG...
     "$engine/root/usr/bin/docker" -H "unix://$engine/docker.sock" "$@"
 }
 
-shared_folders='/run/containerd /etc/docker /opt/containerd'
+shared_folders='/run/containerd /run/docker /etc/docker /opt/containerd'
 
 # Removing a folder also removes what other namespaces have mounted on it, so the last engine does it.
 remove_shared_folders() {
@@ -324,10 +366,25 @@ remove_shared_folders() {
 }
 
 # Runs in the new namespaces and becomes dockerd.
-become_dockerd() { # become_dockerd DIR STORAGE
-    "$1/root/busybox" ip link set lo up
-    # All engines of a machine share these: containerd's shims listen in the first, Docker 20.10 writes a key into the
-    # second, and the third is made by containerd.
+become_dockerd() { # become_dockerd DIR STORAGE STARTER
+    busybox=$1/root/busybox
+    "$busybox" ip link set lo up
+    if [ -e "$1/uplink" ]; then
+        read -r interface near far _ <"$1/uplink"
+        # The kernel names the other end, busybox cannot; in a namespace this young there is only one.
+        "$busybox" ip link add uplink type veth
+        "$busybox" ip link set veth0 name "$interface"
+        "$busybox" ip link set "$interface" netns "$3"
+        "$busybox" ip address add "$far/30" dev uplink
+        "$busybox" ip link set uplink up
+        "$busybox" ip route add default via "$near"
+        # systemd-resolved listens on the machine's own loopback, which is not this one.
+        if [ -s /run/systemd/resolve/resolv.conf ] && grep -q '^nameserver 127\.' /etc/resolv.conf; then
+            mount --bind /run/systemd/resolve/resolv.conf /etc/resolv.conf
+        fi
+    fi
+    # What engines would share, and leave behind: containerd's shims listen in the first, dockerd makes a folder in the
+    # second, Docker 20.10 writes a key into the third, and containerd makes the last.
     (
         flock 9
         for shared in $shared_folders; do
@@ -341,7 +398,18 @@ become_dockerd() { # become_dockerd DIR STORAGE
         --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(cgroup_of "$1")"
 }
 
-start() { # start DIR SUITE CACHE RUNTIMES
+# Sets what makes programs run that were unpacked and not installed.
+use_programs() { # use_programs DIR
+    root=$(readlink "$1/root")
+    native=${root%/root}/native
+    PATH=$1/bin:$root/usr/bin:$root/usr/sbin:$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+    if missing_libraries "$root" || [ -e "$1/bin/iptables" ]; then
+        triplet=$(cd "$native/usr/lib" && echo *-linux-*)
+        export LD_LIBRARY_PATH="$native/usr/lib/$triplet:$native/lib/$triplet" XTABLES_LIBDIR="$native/usr/lib/$triplet/xtables"
+    fi
+}
+
+start() { # start DIR SUITE CACHE RUNTIMES UPLINK
     # The longest socket is DIR/x/containerd/containerd.sock.ttrpc, and the kernel takes 107 bytes.
     [ "${#1}" -le 60 ] || fail "the folder's name is too long for the sockets in it: \`$1\`" 'use a short one, /run/NAME say'
     if pid_of "$1" >/dev/null; then fail "an engine is already running in \`$1\`" "$0 stop $1"; fi
@@ -349,31 +417,26 @@ start() { # start DIR SUITE CACHE RUNTIMES
     if [ -e "$1" ]; then stop "$1"; fi
 
     mkdir -p "$1/bin"
+    # Whoever may use the socket must be able to reach it.
+    chmod 755 "$1"
     ln -s "$root" "$1/root"
     runtimes_json "$1" "$4" >"$1/daemon.json"
     write_runsc_wrapper "$1"
-    PATH=$1/bin:$root/usr/bin:$root/usr/sbin:$PATH:/usr/sbin:/usr/bin:/sbin:/bin
-    if missing_libraries "$root"; then
-        triplet=$(cd "$root/../native/usr/lib" && echo *-linux-*)
-        LD_LIBRARY_PATH=$root/../native/usr/lib/$triplet:$root/../native/lib/$triplet
-        export LD_LIBRARY_PATH
-    fi
-    if ! command -v iptables >/dev/null; then
-        triplet=$(cd "$root/../native/usr/lib" && echo *-linux-*)
-        LD_LIBRARY_PATH=$root/../native/usr/lib/$triplet:$root/../native/lib/$triplet
-        XTABLES_LIBDIR=$root/../native/usr/lib/$triplet/xtables
-        export LD_LIBRARY_PATH XTABLES_LIBDIR
-        link_iptables "$1"
-    fi
+    if ! has_iptables; then link_iptables "$1"; fi
+    use_programs "$1"
+    if [ "$5" = yes ]; then plan_uplink "$1"; fi
     storage=vfs
     if overlay_works "$1"; then storage=overlay2; fi
 
     # In a session of its own: a Ctrl-C meant for the caller must not end the engine.
-    setsid unshare -m -n "$0" become-dockerd "$1" "$storage" >"$1/dockerd.log" 2>&1 </dev/null &
+    setsid unshare -m -n "$0" become-dockerd "$1" "$storage" "$$" >"$1/dockerd.log" 2>&1 </dev/null &
     child=$!
     if ! wait_for 60 answers_or_died "$1" "$child" || ! docker_of "$1" info >/dev/null 2>&1; then
         tail -n 20 "$1/dockerd.log" >&2
         fail "dockerd in \`$1\` does not answer" "read $1/dockerd.log"
+    fi
+    if [ "$5" = yes ] && ! connect_uplink "$1"; then
+        printf 'engine.sh: warning: the containers of this engine cannot reach other machines: %s\n' "$1" >&2
     fi
     printf 'DOCKER_HOST=unix://%s/docker.sock\n' "$1"
 }
@@ -432,6 +495,7 @@ stop() { # stop DIR
         kill -KILL $pids 2>/dev/null || :
         wait_for 1 no_processes_of "$1" || :
     done
+    if [ -e "$1/uplink" ]; then (use_programs "$1" && disconnect_uplink "$1"); fi
     # Its mounts are in its own namespace and went with it, unless a test has mounted something here.
     awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
         umount -l "$mount"
@@ -467,12 +531,15 @@ find_docker() { # find_docker SOCKET CACHE
 }
 
 image() { # image DOCKER_HOST NAME CACHE
-    busybox=$(find_busybox "${1#unix://}" "$3")
-    docker=$(find_docker "${1#unix://}" "$3")
-    tree=$(mktemp -d)
-    trap 'rm -rf "$tree"' EXIT
+    host=$1
+    busybox=$(find_busybox "${host#unix://}" "$3")
+    docker=$(find_docker "${host#unix://}" "$3")
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    # Everybody in the container must be able to read what is made here.
+    umask 022
+    tree=$work/tree
     mkdir -p "$tree/bin" "$tree/dev" "$tree/etc" "$tree/home/user" "$tree/proc" "$tree/root" "$tree/sys" "$tree/tmp" "$tree/var"
-    chmod 755 "$tree"
     chmod 700 "$tree/root"
     chmod 1777 "$tree/tmp"
     cp -L "$busybox" "$tree/bin/busybox"
@@ -484,16 +551,12 @@ root:x:0:0:root:/root:/bin/sh
 user:x:1000:1000:user:/home/user:/bin/sh
 FILE
     printf 'root:x:0:\nuser:x:1000:\n' >"$tree/etc/group"
-    {
-        tar -C "$tree" --owner=0 --group=0 --exclude=./home/user -cf "$tree.tar" .
-        tar -C "$tree" --owner=1000 --group=1000 -rf "$tree.tar" ./home/user
-        "$docker" -H "$1" import --change 'CMD ["sh"]' \
-            --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$2" <"$tree.tar"
-    } || {
-        rm -f "$tree.tar"
-        fail "cannot make the image \`$2\` on $1"
-    }
-    rm -f "$tree.tar"
+    tar -C "$tree" --owner=0 --group=0 --exclude=./home/user -cf "$work/tar" .
+    tar -C "$tree" --owner=1000 --group=1000 -rf "$work/tar" ./home/user
+    [ "$host" = - ] || export DOCKER_HOST="$host"
+    "$docker" import --change 'CMD ["sh"]' \
+        --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' "$work/tar" "$2" ||
+        fail "cannot make the image \`$2\`" 'see whether the daemon answers: docker info'
 }
 
 clis() { # clis CACHE
@@ -519,7 +582,7 @@ fetch)
     ;;
 start)
     runtimes=runsc,runsc-hostnet,runsc-broken,runsc-kvm
-    dir='' suite='' cache=''
+    dir='' suite='' cache='' uplink=no
     while [ $# -gt 0 ]; do
         case $1 in
         --runtimes)
@@ -528,6 +591,7 @@ start)
             shift
             ;;
         --runtimes=*) runtimes=${1#*=} ;;
+        --uplink) uplink=yes ;;
         -*) wrong "unknown option: \`$1\`" ;;
         *)
             if [ -z "$dir" ]; then dir=$(plain_folder "$1")
@@ -541,7 +605,7 @@ start)
     [ -n "$cache" ] || wrong 'start takes DIR SUITE CACHE'
     check_runtimes "$runtimes"
     need_root start
-    start "$dir" "$suite" "$cache" "$runtimes"
+    start "$dir" "$suite" "$cache" "$runtimes" "$uplink"
     ;;
 stop)
     takes 1 1 $# stop
