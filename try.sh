@@ -87,9 +87,10 @@ provide_engine() {
     export DOCKER_HOST="unix://$engine/docker.sock"
 }
 
-# A machine without Docker gets the command line client of the engine's packages.
+# A machine without Docker gets the command line client of the engine's packages; so does one whose client is too new for
+# that engine, or is another program by that name.
 provide_docker() {
-    docker --version 2>/dev/null | grep -q '^Docker version' && return
+    if docker --version 2>/dev/null | grep -q '^Docker version' && docker info >/dev/null 2>&1; then return; fi
     mkdir -p "$state/bin"
     ln -sf "$cache/$suite/root/usr/bin/docker" "$state/bin/docker"
     PATH=$state/bin:$PATH

@@ -228,23 +228,27 @@ has_iptables() {
 
 # --- start -----------------------------------------------------------------------------------------------------------
 
-runtimes_json() { # runtimes_json DIR LIST
+write_daemon_json() { # write_daemon_json DIR LIST RUNSC-OPTION
     real=$1/root/usr/bin/runsc
     separator=''
-    printf '{\n  "runtimes": {'
-    for runtime in $(printf '%s' "$2" | tr ',' ' '); do
-        case $runtime in
-        runsc) entry="\"runsc\": {\"path\": \"$1/bin/runsc\"}" ;;
-        runsc-hostnet) entry="\"runsc-hostnet\": {\"path\": \"$real\", \"runtimeArgs\": [\"--network=host\"]}" ;;
-        runsc-broken) entry="\"runsc-broken\": {\"path\": \"$real\"}" ;;
-        runsc-kvm) entry="\"runsc-kvm\": {\"path\": \"$1/bin/runsc\", \"runtimeArgs\": [\"--platform=kvm\"]}" ;;
-        impostor) entry="\"runsc\": {\"path\": \"runc\"}" ;;
-        esac
-        [ "$runtime" != none ] || continue
-        printf '%s\n    %s' "$separator" "$entry"
-        separator=,
-    done
-    printf '\n  }\n}\n'
+    {
+        printf '{\n  "runtimes": {'
+        for runtime in $(printf '%s' "$2" | tr ',' ' '); do
+            program=$real arguments=''
+            case $runtime in
+            none) continue ;;
+            runsc) program=$1/bin/runsc ;;
+            runsc-hostnet) arguments='"--network=host"' ;;
+            runsc-kvm) program=$1/bin/runsc arguments='"--platform=kvm"' ;;
+            impostor) program=runc ;;
+            esac
+            if [ -n "$3" ] && [ "$program" = "$real" ]; then arguments="$arguments${arguments:+, }\"$3\""; fi
+            printf '%s\n    "%s": {"path": "%s"%s}' "$separator" "$(printf '%s' "$runtime" | sed 's/^impostor$/runsc/')" \
+                "$program" "${arguments:+, \"runtimeArgs\": [$arguments]}"
+            separator=,
+        done
+        printf '\n  }\n}\n'
+    } >"$1/daemon.json"
 }
 
 check_runtimes() { # check_runtimes LIST
@@ -262,10 +266,10 @@ check_runtimes() { # check_runtimes LIST
 
 # Debian's runsc predates release-20240807.0 and gives up where Linux shows rmem_default in every network namespace;
 # it starts where it cannot see that file.
-write_runsc_wrapper() { # write_runsc_wrapper DIR
+write_runsc_wrapper() { # write_runsc_wrapper DIR RUNSC-OPTION
     cat >"$1/bin/runsc" <<WRAPPER
 #!/bin/sh
-exec unshare -m sh -c 'mount -t tmpfs none /proc/sys/net && exec $1/root/usr/bin/runsc "\$@"' sh "\$@"
+exec unshare -m sh -c 'mount -t tmpfs none /proc/sys/net && exec $1/root/usr/bin/runsc ${2:+$2 }"\$@"' sh "\$@"
 WRAPPER
     chmod 755 "$1/bin/runsc"
 }
@@ -325,6 +329,13 @@ disconnect_uplink() { # disconnect_uplink DIR
     fi
 }
 
+# runsc insists on these controllers of cgroup v2. A container that an engine is started in may not have them, or may not
+# hand them on while it has processes in its topmost group.
+cgroups_serve_runsc() {
+    [ -e /sys/fs/cgroup/cgroup.controllers ] || return 0
+    echo '+cpu +cpuset +io +memory +pids' >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || return 1
+}
+
 overlay_works() { # overlay_works DIR
     mkdir -p "$1/o/l" "$1/o/u" "$1/o/w" "$1/o/m"
     # Mounted in a namespace of its own, so there is nothing to undo.
@@ -366,7 +377,7 @@ remove_shared_folders() {
 }
 
 # Runs in the new namespaces and becomes dockerd.
-become_dockerd() { # become_dockerd DIR STORAGE STARTER
+become_dockerd() { # become_dockerd DIR STORAGE STARTER RUNTIMES
     busybox=$1/root/busybox
     "$busybox" ip link set lo up
     if [ -e "$1/uplink" ]; then
@@ -393,6 +404,10 @@ become_dockerd() { # become_dockerd DIR STORAGE STARTER
         done
     ) 9</run
     if ! grep -q ' /sys/fs/cgroup[/ ]' /proc/self/mounts; then mount -t cgroup2 none /sys/fs/cgroup; fi
+    option=''
+    if ! cgroups_serve_runsc; then option=--ignore-cgroups; fi
+    write_runsc_wrapper "$1" "$option"
+    write_daemon_json "$1" "$4" "$option"
     exec dockerd --config-file "$1/daemon.json" --host "unix://$1/docker.sock" --pidfile "$1/docker.pid" \
         --data-root "$1/data" --exec-root "$1/x" --storage-driver "$2" \
         --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(cgroup_of "$1")"
@@ -420,8 +435,6 @@ start() { # start DIR SUITE CACHE RUNTIMES UPLINK
     # Whoever may use the socket must be able to reach it.
     chmod 755 "$1"
     ln -s "$root" "$1/root"
-    runtimes_json "$1" "$4" >"$1/daemon.json"
-    write_runsc_wrapper "$1"
     if ! has_iptables; then link_iptables "$1"; fi
     use_programs "$1"
     if [ "$5" = yes ]; then plan_uplink "$1"; fi
@@ -429,7 +442,7 @@ start() { # start DIR SUITE CACHE RUNTIMES UPLINK
     if overlay_works "$1"; then storage=overlay2; fi
 
     # In a session of its own: a Ctrl-C meant for the caller must not end the engine.
-    setsid unshare -m -n "$0" become-dockerd "$1" "$storage" "$$" >"$1/dockerd.log" 2>&1 </dev/null &
+    setsid unshare -m -n "$0" become-dockerd "$1" "$storage" "$$" "$4" >"$1/dockerd.log" 2>&1 </dev/null &
     child=$!
     if ! wait_for 60 answers_or_died "$1" "$child" || ! docker_of "$1" info >/dev/null 2>&1; then
         tail -n 20 "$1/dockerd.log" >&2
@@ -476,6 +489,14 @@ no_processes_of() { # no_processes_of DIR
     [ -z "$(processes_of "$1")" ]
 }
 
+# A group is not empty before the last of its dead processes has been waited for.
+remove_cgroups() { # remove_cgroups DIR
+    for group in /sys/fs/cgroup/"$(cgroup_of "$1")" /sys/fs/cgroup/*/"$(cgroup_of "$1")"; do
+        if [ -d "$group" ]; then find "$group" -depth -type d -exec rmdir {} \; ; fi
+        [ ! -d "$group" ] || return 1
+    done
+}
+
 stop() { # stop DIR
     [ -e "$1" ] || return 0
     [ -L "$1/root" ] || [ -z "$(ls -A "$1")" ] || fail "not the folder of an engine: \`$1\`" "give another one, or empty it"
@@ -500,9 +521,7 @@ stop() { # stop DIR
     awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
         umount -l "$mount"
     done
-    for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
-        [ ! -d "$hierarchy/$(cgroup_of "$1")" ] || find "$hierarchy/$(cgroup_of "$1")" -depth -type d -exec rmdir {} \; 2>/dev/null || :
-    done
+    wait_for 10 remove_cgroups "$1" || :
     rm -rf "$1"
     remove_shared_folders
 }
