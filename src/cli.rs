@@ -1,0 +1,158 @@
+//! The tree of commands for help, completion and docs/cli; no behaviour.
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+/// The whole tree, named as users type it.
+#[must_use]
+pub fn tree() -> Command {
+    Command::new("sandbox")
+        .bin_name("docker sandbox")
+        .display_name("docker sandbox")
+        .about("Run containers inside gVisor, with the arguments of docker run")
+        .after_help(
+            "`docker sandbox run` is `docker run`, with a kernel of its own between the container and the host.\n\
+             If the Docker daemon has no gVisor, nothing starts, and you are told how to get it.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .max_term_width(100)
+        .subcommands([run(), create(), config(), trust(), untrust(), alias(), version()])
+}
+
+fn run() -> Command {
+    with_our_options(
+        Command::new("run")
+            .about("docker run, inside gVisor")
+            .long_about("Create and run a new container from an image, inside gVisor.")
+            .override_usage("docker sandbox run [OPTIONS] IMAGE [COMMAND] [ARG...]"),
+        "run",
+    )
+}
+
+fn create() -> Command {
+    with_our_options(
+        Command::new("create")
+            .about("docker create, for gVisor")
+            .long_about("Create a new container from an image; it will run inside gVisor.")
+            .override_usage("docker sandbox create [OPTIONS] IMAGE [COMMAND] [ARG...]"),
+        "create",
+    )
+}
+
+/// The options that [`crate::docker::flags::Flags::ours`] names; a test holds the two together.
+fn with_our_options(command: Command, verb: &str) -> Command {
+    let docker = format!(
+        "Every option of `docker {verb}` works here too and means the same: docker {verb} --help\n\
+         `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise."
+    );
+    // `-h` is Docker's `--hostname`.
+    command
+        .disable_help_flag(true)
+        .arg(Arg::new("help").long("help").action(ArgAction::Help).help("Print this help"))
+        .arg(
+            Arg::new("no-sandbox")
+                .long("no-sandbox")
+                .action(ArgAction::SetTrue)
+                .help("Start the container without gVisor, as `docker` would; the same as --sandbox=none"),
+        )
+        .arg(Arg::new("sandbox").long("sandbox").value_name("MODE").help(
+            "How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes \
+             on with Docker's default runtime, `none` does not look for gVisor",
+        ))
+        .arg(
+            Arg::new("verbose")
+                .long("verbose")
+                .action(ArgAction::SetTrue)
+                .help("Say on stderr which runtime is used and why"),
+        )
+        .arg(Arg::new("detect-timeout").long("detect-timeout").value_name("DURATION").help(
+            "How long the Docker daemon may take to say which runtimes it has [default: 10s]",
+        ))
+        .after_help(docker)
+}
+
+fn config() -> Command {
+    Command::new("config").about("Show the settings in force and where each came from").arg(
+        Arg::new("format")
+            .long("format")
+            .value_name("FORMAT")
+            .value_parser(["table", "json"])
+            .default_value("table")
+            .help("How to print them"),
+    )
+}
+
+fn file() -> Arg {
+    Arg::new("file")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(std::path::PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("The project's file [default: the nearest agent.yaml]")
+}
+
+fn trust() -> Command {
+    Command::new("trust")
+        .about("Let a project's agent.yaml weaken the sandbox")
+        .long_about(
+            "Let a project's agent.yaml weaken the sandbox.\n\nTrust is bound to the file's path and to its content: \
+             any change to the file ends it.",
+        )
+        .arg(file())
+}
+
+fn untrust() -> Command {
+    Command::new("untrust").about("Take the trust in a project's agent.yaml back").arg(file())
+}
+
+fn alias() -> Command {
+    Command::new("alias")
+        .about("Print a shell function that sends docker run and docker create through the sandbox")
+        .long_about(
+            "Print a shell function that sends docker run and docker create through the sandbox.\n\n\
+             bash, in ~/.bashrc:                    eval \"$(docker sandbox alias bash)\"\n\
+             zsh, in ~/.zshrc:                      eval \"$(docker sandbox alias zsh)\"\n\
+             fish, in ~/.config/fish/config.fish:   docker sandbox alias fish | source",
+        )
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .required(true)
+                .value_parser(["bash", "zsh", "fish"])
+                .help("Your shell"),
+        )
+}
+
+fn version() -> Command {
+    Command::new("version").about("Show the versions of this plugin and of the docker CLI")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::flags::{Arity, Flags};
+
+    #[test]
+    fn the_tree_is_sound() {
+        tree().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_exactly_the_options_that_the_grammar_takes_for_ours() {
+        for verb in ["run", "create"] {
+            let tree = tree();
+            let command = tree.find_subcommand(verb).unwrap();
+            let mut shown: Vec<(String, bool)> = command
+                .get_arguments()
+                .filter(|arg| arg.get_id() != "help")
+                .map(|arg| (arg.get_long().unwrap().to_owned(), arg.get_action().takes_values()))
+                .collect();
+            let mut known: Vec<(String, bool)> =
+                Flags::ours().iter().map(|flag| (flag.long.clone(), flag.arity == Arity::Value)).collect();
+            shown.sort();
+            known.sort();
+            assert_eq!(shown, known);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `docker sandbox config`: the settings in force and where each came from.
+
+use std::fmt::Write as _;
+
+use clap::ArgMatches;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::docker::run_line::Ours;
+use crate::settings::decide::Origin;
+use crate::settings::load::{self, Settings};
+use crate::settings::policy;
+use crate::ui::{self, plain};
+
+/// One setting.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: &'static str,
+    value: Option<String>,
+    source: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    settings: Vec<Row>,
+    warnings: Vec<String>,
+}
+
+pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
+    let settings = load::load(context, &Ours::default())?;
+    let report = Report { settings: rows(&settings), warnings: warnings(context, &settings)? };
+    if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
+        return ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?));
+    }
+    let width = report
+        .settings
+        .iter()
+        .map(|row| row.value.as_deref().unwrap_or("-").chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(5);
+    let mut text = format!("{:<16} {:<width$} {}\n", "SETTING", "VALUE", "SOURCE");
+    for row in &report.settings {
+        let value = plain(row.value.as_deref().unwrap_or("-"));
+        let _ = writeln!(text, "{:<16} {value:<width$} {}", row.name, row.source);
+    }
+    ui::out(&text)?;
+    for warning in &report.warnings {
+        ui::warn(warning);
+    }
+    Ok(())
+}
+
+fn rows(settings: &Settings) -> Vec<Row> {
+    let mode = &settings.decision.mode;
+    let audit = settings.audit.as_ref();
+    let weakest = settings.policy.as_ref().map(|policy| policy.weakest_mode);
+    vec![
+        Row { name: "mode", value: Some(mode.value.to_string()), source: mode.origin.to_string() },
+        Row {
+            name: "weakest-mode",
+            value: weakest.map(|mode| mode.to_string()),
+            source: if weakest.is_some() {
+                format!("the machine's policy {}", policy::PATH)
+            } else {
+                Origin::Default.to_string()
+            },
+        },
+        Row {
+            name: "detect-timeout",
+            value: Some(humantime::format_duration(settings.detect_timeout.value).to_string()),
+            source: settings.detect_timeout.origin.to_string(),
+        },
+        Row {
+            name: "audit",
+            value: audit.map(|audit| audit.value.to_string_lossy().into_owned()),
+            source: audit.map_or(Origin::Default, |audit| audit.origin.clone()).to_string(),
+        },
+    ]
+}
+
+fn warnings(context: &Context, settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let mut warnings: Vec<String> = settings.decision.ignored.iter().map(load::ignored_project).collect();
+    for key in load::unknown_user_keys(context)? {
+        warnings.push(format!(
+            "`plugins.sandbox.{}` in config.json is no setting of docker sandbox",
+            plain(&key)
+        ));
+    }
+    Ok(warnings)
+}

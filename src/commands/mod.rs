@@ -1,0 +1,86 @@
+//! One file per verb: its arguments beside its behaviour.
+
+mod alias;
+mod config;
+mod refusal;
+mod run;
+mod trust;
+mod version;
+
+use std::ffi::OsString;
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+
+use crate::context::Context;
+use crate::error::{self, Error};
+use crate::{cli, ui};
+
+/// Runs the command that `words`, those behind `sandbox`, name. Returns its exit code.
+pub(crate) fn dispatch(context: &Context, words: &[OsString]) -> u8 {
+    // `run` and `create` have Docker's grammar, which clap does not speak.
+    if let Some((verb, rest)) = words.split_first() {
+        for known in [run::Verb::Run, run::Verb::Create] {
+            if verb == known.name() {
+                return run::run(context, known, rest)
+                    .unwrap_or_else(|error| error::report(&error, error::REFUSED));
+            }
+        }
+    }
+    let argv = std::iter::once(OsString::from("sandbox")).chain(words.iter().cloned());
+    match cli::tree().try_get_matches_from(argv) {
+        Ok(matches) => match command(context, &matches) {
+            Ok(()) => 0,
+            Err(error) => error::report(&error, error::FAILURE),
+        },
+        Err(error) => usage(context, &error),
+    }
+}
+
+fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
+    match matches.subcommand() {
+        Some(("config", matches)) => config::run(context, matches),
+        Some(("trust", matches)) => trust::trust(context, matches),
+        Some(("untrust", matches)) => trust::untrust(context, matches),
+        Some(("alias", matches)) => alias::run(matches),
+        Some(("version", _)) => version::run(context),
+        _ => Err(Error::new("no such command").code(error::USAGE).into()),
+    }
+}
+
+/// Prints the help of one of our commands to stdout.
+fn help(verb: &str) -> anyhow::Result<()> {
+    let mut tree = cli::tree();
+    tree.build();
+    let text = match tree.find_subcommand_mut(verb) {
+        Some(command) => command.render_long_help().to_string(),
+        None => tree.render_help().to_string(),
+    };
+    ui::out(&text)
+}
+
+/// Help goes to stdout and is a success; everything else that clap says is wrong usage.
+fn usage(context: &Context, error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match ui::out(&text) {
+            Ok(()) => 0,
+            Err(error) => error::report(&error, error::FAILURE),
+        },
+        // `docker sandbox` alone, as `docker compose` alone: the help.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ui::err(&text);
+            error::USAGE
+        }
+        _ => {
+            let lines: Vec<&str> = text.lines().map(|line| line.trim_start_matches("error: ")).collect();
+            let problem =
+                lines.iter().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+            let problem: Vec<&str> =
+                problem.copied().filter(|line| !line.trim().is_empty()).map(str::trim).collect();
+            let error =
+                Error::new(problem.join("; ")).hint("see how it is used:", context.command_line(["--help"]));
+            error::report(&error.into(), error::USAGE)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The refusal: what was found, how to get gVisor there, and the ways out.
+
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::docker::client::Docker;
+use crate::docker::info::Info;
+use crate::docker::{ask, failure};
+use crate::error::{Error, Hint};
+use crate::gvisor::detect::{self, Choice, Identity};
+use crate::gvisor::instructions::{self, Platform};
+use crate::ui::{plain, shown};
+
+/// The error for a `choice` that nothing may start with.
+pub(super) fn explain(
+    context: &Context,
+    docker: &Docker,
+    verb: &str,
+    limit: Duration,
+    choice: &Choice,
+) -> Error {
+    let info = ask::about(docker, limit).unwrap_or_default();
+    if info.os_type == "windows" {
+        return failure::windows_containers();
+    }
+    let ways_out = ways_out(context, verb);
+    match choice {
+        Choice::NamedIsOther { name, impostor } => {
+            let why = impostor.map_or(String::new(), |why| format!(": {why}"));
+            let error =
+                Error::new(format!("the runtime {} is not gVisor{why}; nothing was started", shown(name)));
+            let error = match detect::choose(&info.runtimes.clone().unwrap_or_default(), None) {
+                Choice::Use { name, .. } => {
+                    let run = context.command_line([verb, &format!("--runtime={name}")]);
+                    error.hint("take this daemon's gVisor:", format!("{run} …"))
+                }
+                _ => error.body(found(&info)),
+            };
+            error.hint(
+                "or start it without the sandbox, if that is what you want:",
+                format!("{} …", context.command_line([verb, "--no-sandbox", &format!("--runtime={name}")])),
+            )
+        }
+        Choice::NamedIsMissing { name } => {
+            let message = format!(
+                "the runtime {} is not registered with the Docker daemon; nothing was started",
+                shown(name)
+            );
+            Error::new(message).body(found(&info)).hint(
+                "leave `--runtime` away to take the daemon's gVisor:",
+                format!("{} …", context.command_line([verb])),
+            )
+        }
+        Choice::Impostor { why } => {
+            let path = info.runtimes.as_ref().and_then(|all| all.get(detect::USUAL_NAME)?.path.clone());
+            let path = path.map_or(String::new(), |path| format!(" ({})", plain(&path)));
+            Error::new(format!("the runtime `runsc`{path} is not gVisor: {why}; nothing was started"))
+                .body(with_instructions(context, docker, limit, &info))
+                .hints(ways_out)
+        }
+        Choice::Nothing | Choice::Use { .. } => {
+            Error::new("this Docker daemon has no gVisor (runsc); nothing was started")
+                .body(with_instructions(context, docker, limit, &info))
+                .hints(ways_out)
+        }
+    }
+}
+
+/// The daemon, its operating system and its runtimes.
+fn found(info: &Info) -> String {
+    let or = |value: &str| if value.is_empty() { "?".to_owned() } else { plain(value) };
+    let runtimes: Vec<String> = info
+        .runtimes
+        .iter()
+        .flatten()
+        .map(|(name, runtime)| {
+            let default = if *name == info.default_runtime { ", the default" } else { "" };
+            let what = runtime.path.as_deref().or(runtime.runtime_type.as_deref()).unwrap_or("?");
+            let impostor = if matches!(detect::identify(name, runtime), Identity::Impostor(_)) {
+                ", not gVisor"
+            } else {
+                ""
+            };
+            format!("{} ({}{default}{impostor})", plain(name), plain(what))
+        })
+        .collect();
+    format!(
+        "Docker daemon:     {}, version {}\nIts system:        {}, {}\nIts runtimes:      {}",
+        or(&info.name),
+        or(&info.server_version),
+        or(&info.operating_system),
+        or(&info.architecture),
+        if runtimes.is_empty() { "none that it names".to_owned() } else { runtimes.join(", ") },
+    )
+}
+
+fn with_instructions(context: &Context, docker: &Docker, limit: Duration, info: &Info) -> String {
+    let platform = Platform::of(info, &ask::endpoint(docker, limit));
+    let verify = context.command_line(["run", "--rm", "busybox", "dmesg"]);
+    format!("{}\n\n{}", found(info), instructions::for_platform(&platform, &verify))
+}
+
+/// Out of the sandbox, in plain words: for this once, and for good.
+fn ways_out(context: &Context, verb: &str) -> Vec<Hint> {
+    let config = context
+        .config_json()
+        .map_or("~/.docker/config.json".to_owned(), |path| plain(&path.to_string_lossy()));
+    vec![
+        Hint {
+            text: "to start without a sandbox, this once:".to_owned(),
+            commands: vec![format!("{} …", context.command_line([verb, "--no-sandbox"]))],
+        },
+        Hint {
+            text: format!(
+                "for good, in this shell, or as `\"plugins\": {{\"sandbox\": {{\"mode\": \"preferred\"}}}}` in {config}:"
+            ),
+            commands: vec!["export DOCKER_SANDBOX=preferred".to_owned()],
+        },
+    ]
+}

@@ -1,0 +1,256 @@
+//! `docker sandbox run` and `create`.
+
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use crate::commands::refusal;
+use crate::context::Context;
+use crate::docker::ask;
+use crate::docker::client::Docker;
+use crate::docker::flags::Flags;
+use crate::docker::grammar::Problem;
+use crate::docker::run_line::RunLine;
+use crate::error::Error;
+use crate::gvisor::detect::{self, Choice, Identity};
+use crate::gvisor::memory::Memory;
+use crate::plugin::supervise;
+use crate::sandbox::audit;
+use crate::settings::load::{self, Settings};
+use crate::settings::mode::Mode;
+use crate::ui::{self, plain, shown};
+
+/// Which of Docker's two commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Run,
+    Create,
+}
+
+impl Verb {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Create => "create",
+        }
+    }
+}
+
+/// A direct call becomes docker and never learns that Docker refused, so it believes a memory for
+/// so long only.
+const UNSUPERVISED_MEMORY: Duration = Duration::from_secs(60);
+
+/// What to start and what to say about it.
+struct Plan {
+    /// Docker's words behind the verb.
+    words: Vec<OsString>,
+    /// The gVisor runtime; `None` where the container starts without.
+    runtime: Option<String>,
+    /// For `--verbose`.
+    why: String,
+    /// Printed before the start.
+    warning: Option<String>,
+    /// What the choice of the runtime relied on, to be forgotten if Docker refuses.
+    relied_on: Option<Memory>,
+}
+
+/// Runs the command; the exit code is Docker's.
+pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<u8> {
+    let line = read(context, verb, words)?;
+    if line.wants_help() {
+        return super::help(verb.name()).map(|()| 0);
+    }
+    let Some(image) = line.image() else {
+        let example = context.command_line([verb.name(), "--rm", "-it", "IMAGE", "sh"]);
+        return Err(Error::new(format!("`{}` needs an image", verb.name()))
+            .hint("name one:", example)
+            .into());
+    };
+    let settings = load::load(context, &line.ours)?;
+    if let Some(file) = &settings.decision.ignored {
+        ui::warn(&load::ignored_project(file));
+    }
+    let docker = context.docker()?;
+    let plan = plan(context, verb, &docker, &settings, &line)?;
+    log(&settings, verb, &plan, image, &line)?;
+    if line.ours.verbose {
+        ui::note(&plan.why);
+    }
+    if let Some(warning) = &plan.warning {
+        ui::warn(warning);
+    }
+    start(context, verb, &docker, plan)
+}
+
+/// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
+fn read(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<RunLine> {
+    let mut flags = Flags::run();
+    let problem = match RunLine::parse(words, &flags) {
+        Ok(line) => return Ok(line),
+        Err(problem) => problem,
+    };
+    let mut problem = problem;
+    if matches!(problem, Problem::Unknown { .. }) {
+        let help = context.docker()?.command([verb.name(), "--help"]).answer_within(load::DETECT_TIMEOUT)?;
+        if let Some(help) = help.filter(|help| help.status.success()) {
+            flags.learn(Flags::from_help(&help.stdout));
+            match RunLine::parse(words, &flags) {
+                Ok(line) => return Ok(line),
+                Err(still) => problem = still,
+            }
+        }
+    }
+    let help = format!("docker {} --help", verb.name());
+    let error = Error::new(problem.to_string()).hint("see the options there are:", help);
+    Err(error.hint("and those that the sandbox adds:", context.command_line([verb.name(), "--help"])).into())
+}
+
+fn plan(
+    context: &Context,
+    verb: Verb,
+    docker: &Docker,
+    settings: &Settings,
+    line: &RunLine,
+) -> anyhow::Result<Plan> {
+    let mode = &settings.decision.mode;
+    if mode.value == Mode::None {
+        return Ok(unsandboxed(docker, settings, line));
+    }
+    let limit = settings.detect_timeout.value;
+    let (choice, relied_on) = choose(context, docker, settings, line)?;
+    let named = line.runtime().is_some();
+    match choice {
+        Choice::Use { name, why } => Ok(Plan {
+            words: line.with_runtime(&name),
+            why: format!(
+                "runtime {} ({}{}); mode `{}` by {}",
+                shown(&name),
+                plain(&why),
+                if relied_on.is_some() { ", remembered" } else { "" },
+                mode.value,
+                mode.origin
+            ),
+            runtime: Some(name),
+            warning: None,
+            relied_on,
+        }),
+        // Falling back is for daemons without gVisor, not for arguments that avoid it.
+        Choice::Nothing | Choice::Impostor { .. } if mode.value == Mode::Preferred => {
+            Ok(fallen_back(settings, line))
+        }
+        Choice::NamedIsOther { .. } | Choice::NamedIsMissing { .. }
+            if mode.value == Mode::Preferred && named && !has_gvisor(docker, limit)? =>
+        {
+            Ok(fallen_back(settings, line))
+        }
+        refused => Err(refusal::explain(context, docker, verb.name(), limit, &refused).into()),
+    }
+}
+
+fn has_gvisor(docker: &Docker, limit: Duration) -> anyhow::Result<bool> {
+    Ok(matches!(detect::choose(&ask::runtimes(docker, limit)?, None), Choice::Use { .. }))
+}
+
+/// Chooses the runtime by what is remembered, else by what the daemon says now.
+fn choose(
+    context: &Context,
+    docker: &Docker,
+    settings: &Settings,
+    line: &RunLine,
+) -> anyhow::Result<(Choice, Option<Memory>)> {
+    let socket = context.local_socket(settings.current_context.as_deref());
+    let memory = socket
+        .zip(context.environment.cache.as_deref())
+        .and_then(|(socket, cache)| Memory::of(&socket, cache));
+    if let Some(memory) = memory {
+        let limit = (!context.through_docker).then_some(UNSUPERVISED_MEMORY);
+        let remembered = memory.recall(limit);
+        if !remembered.is_empty() {
+            let choice = detect::choose(&remembered, line.runtime());
+            if matches!(choice, Choice::Use { .. }) {
+                return Ok((choice, Some(memory)));
+            }
+        }
+        let runtimes = ask::runtimes(docker, settings.detect_timeout.value)?;
+        memory.keep(&runtimes);
+        return Ok((detect::choose(&runtimes, line.runtime()), None));
+    }
+    let runtimes = ask::runtimes(docker, settings.detect_timeout.value)?;
+    Ok((detect::choose(&runtimes, line.runtime()), None))
+}
+
+/// Mode `preferred` on a daemon without gVisor.
+fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
+    let mode = &settings.decision.mode;
+    let what = format!(
+        "this container is NOT in gVisor: the daemon has none, and mode `{}` by {} lets it start",
+        mode.value, mode.origin
+    );
+    Plan {
+        words: line.words().to_vec(),
+        runtime: None,
+        why: what.clone(),
+        warning: Some(what),
+        relied_on: None,
+    }
+}
+
+/// Mode `none`: Docker as it is. If it ends up in gVisor all the same, that is said instead of warned.
+fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
+    let mode = &settings.decision.mode;
+    // Whatever goes wrong here goes wrong for Docker too, which then says so itself.
+    let about = ask::about(docker, settings.detect_timeout.value).unwrap_or_default();
+    let name =
+        line.runtime().map_or(about.default_runtime.clone(), |name| name.to_string_lossy().into_owned());
+    let runtime =
+        about.runtimes.iter().flatten().find(|(known, _)| **known == name).map(|(_, runtime)| runtime);
+    let gvisor = name == detect::SHIM_TYPE
+        || runtime.is_some_and(|runtime| detect::identify(&name, runtime) == Identity::Gvisor);
+    let words = line.words().to_vec();
+    if gvisor {
+        let why = format!(
+            "mode `{}` by {}, and Docker's own choice {} is gVisor: this container is sandboxed",
+            mode.value,
+            mode.origin,
+            shown(&name)
+        );
+        ui::note(&why);
+        return Plan {
+            words,
+            runtime: Some(name),
+            why: "nothing was added to Docker's arguments".into(),
+            warning: None,
+            relied_on: None,
+        };
+    }
+    let why = format!("this container is NOT in gVisor: mode `{}` by {}", mode.value, mode.origin);
+    Plan { words, runtime: None, why: why.clone(), warning: Some(why), relied_on: None }
+}
+
+fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLine) -> anyhow::Result<()> {
+    let Some(file) = &settings.audit else { return Ok(()) };
+    let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
+    let record = audit::Record {
+        time: audit::now(),
+        command: verb.name(),
+        mode: settings.decision.mode.value.name(),
+        decided_by: &settings.decision.mode.origin.to_string(),
+        sandboxed: plan.runtime.is_some(),
+        runtime: plan.runtime.as_deref().or(given.as_deref()),
+        image: Some(&image.to_string_lossy()),
+        argv: &line.redacted(),
+    };
+    audit::append(&file.value, &record)
+}
+
+/// Called directly, we become docker. Called by Docker's CLI, we stay: it does not signal us.
+fn start(context: &Context, verb: Verb, docker: &Docker, plan: Plan) -> anyhow::Result<u8> {
+    let command = docker.command(std::iter::once(OsString::from(verb.name())).chain(plan.words));
+    if !context.through_docker {
+        return Err(command.exec());
+    }
+    let code = supervise::run(&command, context.environment.plugin_socket.as_deref())?;
+    if code == crate::error::REFUSED {
+        plan.relied_on.iter().for_each(Memory::forget);
+    }
+    Ok(code)
+}

@@ -1,0 +1,134 @@
+//! Everything a command needs from outside, read once; the one reader of the environment.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::docker::client::Docker;
+use crate::docker::config_file;
+use crate::docker::endpoint::{self, Chooser};
+use crate::plugin::invocation::Invocation;
+
+/// The process's surroundings as they were at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// The working folder; `/` where it is gone.
+    pub folder: PathBuf,
+    /// `HOME`, or the user's entry in the password file.
+    pub home: Option<PathBuf>,
+    /// Where caches go: `XDG_CACHE_HOME/docker-sandbox`.
+    pub cache: Option<PathBuf>,
+    /// Where what the user trusts goes: `XDG_DATA_HOME/docker-sandbox`.
+    pub data: Option<PathBuf>,
+    /// `PATH`.
+    pub path: Option<OsString>,
+    /// `DOCKER_SANDBOX`: the mode.
+    pub mode: Option<OsString>,
+    /// `DOCKER_SANDBOX_DETECT_TIMEOUT`.
+    pub detect_timeout: Option<OsString>,
+    /// `DOCKER_CONFIG`.
+    pub docker_config: Option<OsString>,
+    /// `DOCKER_HOST`.
+    pub docker_host: Option<OsString>,
+    /// `DOCKER_CONTEXT`.
+    pub docker_context: Option<OsString>,
+    /// `DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND`: the docker that started us.
+    pub original_cli: Option<OsString>,
+    /// `DOCKER_CLI_PLUGIN_SOCKET`: closed by Docker's CLI when it is told to end.
+    pub plugin_socket: Option<OsString>,
+    /// Set by ourselves for every docker that we start.
+    pub inner: bool,
+}
+
+impl Environment {
+    /// Reads the process's own.
+    #[must_use]
+    pub fn read() -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            home: dirs::home_dir(),
+            cache: dirs::cache_dir().map(|folder| folder.join("docker-sandbox")),
+            data: dirs::data_dir().map(|folder| folder.join("docker-sandbox")),
+            path: variable("PATH"),
+            // Set and empty is a value that is no mode: an error, never a guess.
+            mode: std::env::var_os("DOCKER_SANDBOX"),
+            detect_timeout: variable("DOCKER_SANDBOX_DETECT_TIMEOUT"),
+            docker_config: variable("DOCKER_CONFIG"),
+            docker_host: variable("DOCKER_HOST"),
+            docker_context: variable("DOCKER_CONTEXT"),
+            original_cli: variable("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"),
+            plugin_socket: variable("DOCKER_CLI_PLUGIN_SOCKET"),
+            inner: variable(crate::docker::client::INNER).is_some(),
+        }
+    }
+}
+
+/// What commands work with. Built once; nothing in it touches Docker or a file before it is asked.
+#[derive(Debug)]
+pub struct Context {
+    /// The surroundings.
+    pub environment: Environment,
+    /// Docker's global options, as they came before our command.
+    pub globals: Vec<OsString>,
+    /// Whether Docker's CLI started us and waits for us.
+    pub through_docker: bool,
+}
+
+impl Context {
+    /// Puts the two together.
+    #[must_use]
+    pub fn new(environment: Environment, invocation: &Invocation) -> Self {
+        Self { environment, globals: invocation.globals.clone(), through_docker: invocation.through_docker }
+    }
+
+    /// The docker CLI: the one that started us, else the one on PATH.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn docker(&self) -> anyhow::Result<Docker> {
+        let original = self.environment.original_cli.as_deref().filter(|_| self.through_docker);
+        let name = original.unwrap_or(OsStr::new("docker"));
+        Docker::find(name, self.environment.path.as_deref(), &self.environment.folder, &self.globals)
+    }
+
+    /// Docker's `config.json`. `None` without a home folder and without `DOCKER_CONFIG`.
+    #[must_use]
+    pub fn config_json(&self) -> Option<PathBuf> {
+        let environment = &self.environment;
+        config_file::folder(&self.globals, environment.docker_config.as_deref(), environment.home.as_deref())
+            .map(|folder| folder.join("config.json"))
+    }
+
+    /// The unix socket of the daemon in use, if it certainly is one on this machine.
+    #[must_use]
+    pub fn local_socket(&self, current_context: Option<&str>) -> Option<PathBuf> {
+        let chooser = Chooser {
+            host: self.environment.docker_host.as_deref(),
+            context: self.environment.docker_context.as_deref(),
+            current_context,
+        };
+        endpoint::local_socket(&self.globals, &chooser)
+    }
+
+    /// The command line that a user types for one of our commands.
+    #[must_use]
+    pub fn command_line<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> String {
+        let mut line: Vec<OsString> = Vec::new();
+        if self.through_docker {
+            line.push("docker".into());
+            line.extend(self.globals.iter().cloned());
+            line.push("sandbox".into());
+        } else {
+            line.push("docker-sandbox".into());
+            line.extend(self.globals.iter().cloned());
+        }
+        line.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        crate::ui::shell_line(line)
+    }
+
+    /// `path` from the working folder.
+    #[must_use]
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.environment.folder.join(path)
+    }
+}

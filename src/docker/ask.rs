@@ -1,0 +1,50 @@
+//! Questions to the daemon, through `docker`, each within a limit of time.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+
+use super::client::Docker;
+use super::failure;
+use super::info::{Info, Runtimes};
+
+/// The registered runtimes.
+///
+/// # Errors
+/// Docker or its daemon did not answer: why, and what to do. Never an empty list instead.
+pub fn runtimes(docker: &Docker, limit: Duration) -> anyhow::Result<Runtimes> {
+    info(docker, "{{json .Runtimes}}", limit)
+}
+
+/// What the daemon says about itself.
+///
+/// # Errors
+/// As for [`runtimes`].
+pub fn about(docker: &Docker, limit: Duration) -> anyhow::Result<Info> {
+    info(docker, "{{json .}}", limit)
+}
+
+/// The daemon's address, `unix:///var/run/docker.sock`; empty where Docker does not tell.
+#[must_use]
+pub fn endpoint(docker: &Docker, limit: Duration) -> String {
+    let inspect = docker.command(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
+    let answer = inspect.answer_within(limit).ok().flatten();
+    answer
+        .filter(|answer| answer.status.success())
+        .map(|answer| answer.stdout.trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn info<T: DeserializeOwned>(docker: &Docker, format: &str, limit: Duration) -> anyhow::Result<T> {
+    let answer = docker
+        .command(["info", "--format", format])
+        .answer_within(limit)?
+        .ok_or_else(|| failure::timed_out(docker, limit))?;
+    let text = answer.stdout.trim();
+    // Docker 20.10 answers `null` without a daemon, and succeeds.
+    if !answer.status.success() || text.is_empty() || text == "null" {
+        return Err(failure::explain(docker, &answer).into());
+    }
+    serde_json::from_str(text).with_context(|| failure::explain(docker, &answer))
+}

@@ -1,0 +1,142 @@
+//! The one place that starts `docker`.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::error::Error;
+use crate::ui::{self, shown};
+
+/// Set for every `docker` that we start, so that our own hook stays silent after it.
+pub const INNER: &str = "DOCKER_SANDBOX_INNER";
+
+/// The docker CLI in use, with the global options that came before our command.
+#[derive(Debug, Clone)]
+pub struct Docker {
+    program: PathBuf,
+    globals: Vec<OsString>,
+}
+
+impl Docker {
+    /// Finds `name` (a path, or a bare name on `path`) and keeps `globals` for every call.
+    ///
+    /// # Errors
+    /// Docker's CLI is not there: a folder or a file that cannot be executed does not count.
+    pub fn find(
+        name: &OsStr,
+        path: Option<&OsStr>,
+        folder: &Path,
+        globals: &[OsString],
+    ) -> anyhow::Result<Self> {
+        let program = which::which_in(name, path, folder).map_err(|_| {
+            Error::new(format!("docker is not installed: no program {} on PATH", shown(name)))
+                .hint(
+                    "install Docker's command line (Debian, Ubuntu; other systems: https://docs.docker.com/engine/install):",
+                    "sudo apt-get install docker.io",
+                )
+                .hint("or, if it is installed, put its folder on PATH:", "export PATH=\"$PATH:/usr/local/bin\"")
+        })?;
+        Ok(Self { program, globals: globals.to_vec() })
+    }
+
+    /// `docker GLOBALS ARGS`.
+    pub fn command<S: Into<OsString>>(&self, args: impl IntoIterator<Item = S>) -> DockerCommand {
+        let mut words = self.globals.clone();
+        words.extend(args.into_iter().map(Into::into));
+        DockerCommand { program: self.program.clone(), args: words }
+    }
+
+    /// The program in use.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The command line that a user types for `args`, global options included.
+    pub fn shown<S: Into<OsString>>(&self, args: impl IntoIterator<Item = S>) -> String {
+        let mut words = vec![OsString::from("docker")];
+        words.extend(self.globals.clone());
+        words.extend(args.into_iter().map(Into::into));
+        ui::shell_line(words)
+    }
+}
+
+/// A `docker` command line, not yet started. Displays as one that can be pasted.
+#[derive(Debug, Clone)]
+pub struct DockerCommand {
+    program: PathBuf,
+    args: Vec<OsString>,
+}
+
+/// What a finished `docker` said.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl DockerCommand {
+    /// Runs it without stdin and keeps its output, or `None` if it did not end within `limit`.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn answer_within(&self, limit: Duration) -> anyhow::Result<Option<Answer>> {
+        let handle = duct::cmd(&self.program, &self.args)
+            .stdin_null()
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .env(INNER, "1")
+            .start()
+            .with_context(|| format!("cannot run `{self}`"))?;
+        let Some(output) = handle.wait_timeout(limit).with_context(|| format!("cannot wait for `{self}`"))?
+        else {
+            // Not waited for: something that it started, ssh say, may hold its output open.
+            for pid in handle.pids() {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+            }
+            return Ok(None);
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Some(Answer { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }))
+    }
+
+    /// Starts it with our own stdin, stdout and stderr, in our own process group.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn spawn(&self) -> anyhow::Result<Child> {
+        self.std().spawn().with_context(|| format!("cannot run `{self}`"))
+    }
+
+    /// Replaces this process by it. Returns only the error that prevented that.
+    #[must_use]
+    pub fn exec(&self) -> anyhow::Error {
+        anyhow::Error::new(self.std().exec()).context(format!("cannot run `{self}`"))
+    }
+
+    fn std(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).env(INNER, "1");
+        command
+    }
+}
+
+impl fmt::Display for DockerCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words =
+            std::iter::once(self.program.as_os_str()).chain(self.args.iter().map(OsString::as_os_str));
+        f.write_str(&ui::shell_line(words))
+    }
+}

@@ -1,0 +1,169 @@
+//! The daemon process behind a local socket, and what its configuration registers right now.
+//!
+//! Linux only: elsewhere the daemon lives in a virtual machine, and is asked every time.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::info::{Runtime, Runtimes};
+
+/// Where dockerd leaves its process id when systemd holds its socket.
+const SYSTEM_PID_FILE: &str = "/run/docker.pid";
+const SYSTEM_CONFIG: &str = "/etc/docker/daemon.json";
+
+/// One run of one daemon. Two values are equal only for the same process of the same boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonProcess {
+    boot: String,
+    pid: i32,
+    /// Clock ticks since boot: field 22 of `/proc/PID/stat`.
+    started: String,
+    command_line: Vec<String>,
+}
+
+impl DaemonProcess {
+    /// The process that serves `socket`, if it is a root dockerd that shares our view of processes.
+    #[must_use]
+    pub fn behind(socket: &Path) -> Option<Self> {
+        let peer = peer_of(socket)?;
+        if let Some(daemon) = Self::read(peer) {
+            return Some(daemon);
+        }
+        // systemd made the socket (`dockerd -H fd://`): the kernel names systemd as the peer.
+        let system = [Path::new("/var/run/docker.sock"), Path::new("/run/docker.sock")].contains(&socket);
+        if peer != 1 || !system {
+            return None;
+        }
+        let pid = std::fs::read_to_string(SYSTEM_PID_FILE).ok()?.trim().parse().ok()?;
+        Self::read(pid).filter(|daemon| {
+            daemon.flag_values(&["-H", "--host"]).iter().any(|host| host.starts_with("fd://"))
+        })
+    }
+
+    fn read(pid: i32) -> Option<Self> {
+        let file = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).ok();
+        let command_line: Vec<String> = file("cmdline")?
+            .split(|&byte| byte == 0)
+            .filter(|word| !word.is_empty())
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect();
+        if Path::new(command_line.first()?).file_name() != Some(OsStr::new("dockerd")) {
+            return None;
+        }
+        // In a PID namespace of its own it is in a container, and its /etc is not ours.
+        let status = String::from_utf8(file("status")?).ok()?;
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::split_whitespace);
+        if field("NSpid:")?.count() != 1 || field("Uid:")?.next() != Some("0") {
+            return None;
+        }
+        // The second field is the program's name in brackets, which may hold blanks.
+        let stat = String::from_utf8(file("stat")?).ok()?;
+        let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
+        Some(Self { boot, pid, started, command_line })
+    }
+
+    /// The runtimes that its configuration registers as it is on disk now: what a reload would load.
+    /// `None` where that cannot be read.
+    #[must_use]
+    pub fn configured_runtimes(&self) -> Option<Runtimes> {
+        let mut runtimes = Runtimes::new();
+        for added in self.flag_values(&["--add-runtime"]) {
+            let (name, path) = added.split_once('=')?;
+            runtimes.insert(name.to_owned(), Runtime { path: Some(path.to_owned()), ..Runtime::default() });
+        }
+        let config = self.flag_values(&["--config-file"]).pop().unwrap_or_else(|| SYSTEM_CONFIG.to_owned());
+        let text = match std::fs::read(self.in_its_root(Path::new(&config))) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(runtimes),
+            Err(_) => return None,
+        };
+        let file: DaemonJson = serde_json::from_slice(&text).ok()?;
+        runtimes.extend(file.runtimes.unwrap_or_default());
+        Some(runtimes)
+    }
+
+    /// `path` as the daemon sees it, where we may look through its eyes (as root), else as it is.
+    fn in_its_root(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.pid));
+        match std::fs::metadata(root.join("proc")) {
+            Ok(_) => root.join(path.strip_prefix("/").unwrap_or(path)),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    fn flag_values(&self, names: &[&str]) -> Vec<String> {
+        let mut values = Vec::new();
+        let mut words = self.command_line.iter();
+        while let Some(word) = words.next() {
+            for name in names {
+                if word == name {
+                    values.extend(words.next().cloned());
+                } else if let Some(value) = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
+                    values.push(value.to_owned());
+                }
+            }
+        }
+        values
+    }
+}
+
+#[derive(Deserialize)]
+struct DaemonJson {
+    runtimes: Option<BTreeMap<String, Runtime>>,
+}
+
+#[cfg(target_os = "linux")]
+fn peer_of(socket: &Path) -> Option<i32> {
+    let stream = UnixStream::connect(socket).ok()?;
+    let credentials = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+    Some(credentials.pid.as_raw_nonzero().get())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer_of(_: &Path) -> Option<i32> {
+    None
+}
+
+/// A short name for a socket, fit for a file name.
+#[must_use]
+pub fn key(socket: &Path) -> String {
+    use sha2::{Digest as _, Sha256};
+    hex(&Sha256::digest(socket.as_os_str().as_bytes())[..8])
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_the_daemon_are_read_in_both_spellings() {
+        let line = ["dockerd", "--config-file", "/a", "--add-runtime=x=/y", "--config-file=/b"];
+        let daemon = DaemonProcess {
+            boot: String::new(),
+            pid: 0,
+            started: String::new(),
+            command_line: line.map(str::to_owned).to_vec(),
+        };
+        assert_eq!(daemon.flag_values(&["--config-file"]), ["/a", "/b"]);
+        assert_eq!(daemon.flag_values(&["--add-runtime"]), ["x=/y"]);
+    }
+
+    #[test]
+    fn a_process_that_is_no_dockerd_is_nobody() {
+        assert_eq!(DaemonProcess::read(std::process::id().cast_signed()), None);
+    }
+}

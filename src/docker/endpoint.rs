@@ -1,0 +1,81 @@
+//! Which daemon a `docker` command line reaches, where that can be known without asking.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::flags::Flags;
+use super::grammar;
+
+/// What chooses the endpoint besides the global options.
+#[derive(Debug, Clone, Default)]
+pub struct Chooser<'a> {
+    /// `DOCKER_HOST`.
+    pub host: Option<&'a OsStr>,
+    /// `DOCKER_CONTEXT`.
+    pub context: Option<&'a OsStr>,
+    /// `currentContext` in `config.json`.
+    pub current_context: Option<&'a str>,
+}
+
+/// The unix socket that `docker GLOBALS …` talks to, if it certainly is one on this machine.
+///
+/// Source: `resolveContextName` and `resolveDockerEndpoint` in docker/cli's `cli/command/cli.go`.
+/// A named context is left to Docker: `None`.
+#[must_use]
+pub fn local_socket(globals: &[OsString], chooser: &Chooser<'_>) -> Option<PathBuf> {
+    let parsed = grammar::parse(globals, &Flags::global()).ok()?;
+    let given = |name: &str| parsed.last(name).and_then(|option| option.value.as_deref());
+    if parsed.options.iter().any(|option| option.name.starts_with("tls")) {
+        return None;
+    }
+    let named = |context: &OsStr| !context.is_empty() && context != "default";
+    let text = |value: Option<&OsStr>| value.filter(|value| !value.is_empty()).map(OsStr::to_owned);
+    if given("context").is_some_and(named) {
+        return None;
+    }
+    let chosen = text(given("context"));
+    let host = text(given("host")).or_else(|| text(chooser.host));
+    if host.is_none() && chosen.is_none() {
+        let other = text(chooser.context).or_else(|| text(chooser.current_context.map(OsStr::new)));
+        if other.is_some_and(|context| named(&context)) {
+            return None;
+        }
+    }
+    match host {
+        None => Some(PathBuf::from("/var/run/docker.sock")),
+        Some(host) => {
+            let path = host.to_str()?.strip_prefix("unix://")?;
+            path.starts_with('/').then(|| PathBuf::from(path))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(globals: &str, host: &str, context: &str, current: &str) -> Option<String> {
+        let globals: Vec<OsString> = globals.split_ascii_whitespace().map(OsString::from).collect();
+        let chooser = Chooser {
+            host: Some(OsStr::new(host)),
+            context: Some(OsStr::new(context)),
+            current_context: Some(current),
+        };
+        local_socket(&globals, &chooser).map(|path| path.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn the_socket_is_the_one_docker_would_use_or_unknown() {
+        let system = Some("/var/run/docker.sock".to_owned());
+        assert_eq!(socket("", "", "", ""), system);
+        assert_eq!(socket("", "", "default", "other"), system);
+        assert_eq!(socket("", "", "", "other"), None);
+        assert_eq!(socket("", "", "other", ""), None);
+        assert_eq!(socket("--context other", "unix:///a", "", ""), None);
+        assert_eq!(socket("-c default", "", "other", "other"), system);
+        assert_eq!(socket("-Hunix:///b", "unix:///a", "x", "y"), Some("/b".into()));
+        assert_eq!(socket("-D", "unix:///a", "x", "y"), Some("/a".into()));
+        assert_eq!(socket("-H tcp://h:1", "", "", ""), None);
+        assert_eq!(socket("--tlsverify", "", "", ""), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Why Docker did not answer: different causes, each with its own way out.
+
+use std::time::Duration;
+
+use super::client::{Answer, Docker};
+use crate::error::Error;
+use crate::ui::{plain, shown};
+
+/// How long we wait for an answer that needs no daemon.
+const CLIENT_ONLY: Duration = Duration::from_secs(5);
+
+/// The error for a `docker info` that failed, answered nothing, or answered nonsense.
+#[must_use]
+pub fn explain(docker: &Docker, answer: &Answer) -> Error {
+    if is_podman(docker) {
+        return podman(docker);
+    }
+    // Docker 20.10 answers `null` and succeeds without a daemon; `docker version` then says why.
+    let mut said = answer.stderr.clone();
+    if answer.status.success() {
+        let version = docker.command(["version", "--format", "{{json .Server}}"]);
+        if let Ok(Some(version)) = version.answer_within(CLIENT_ONLY) {
+            said.push_str(&version.stderr);
+        }
+    }
+    classify(docker, &said)
+}
+
+/// The error for a daemon that took longer than `limit`.
+#[must_use]
+pub fn timed_out(docker: &Docker, limit: Duration) -> Error {
+    let limit = humantime::format_duration(limit);
+    Error::new(format!("the Docker daemon did not answer within {limit}"))
+        .hint("see whether it answers at all:", docker.shown(["version"]))
+        .hint("restart one that hangs (systemd):", "sudo systemctl restart docker")
+        .hint(
+            "or wait longer for one that is only slow, with `--detect-timeout` or:",
+            "export DOCKER_SANDBOX_DETECT_TIMEOUT=60s",
+        )
+}
+
+/// The error for a daemon that runs Windows containers.
+#[must_use]
+pub fn windows_containers() -> Error {
+    Error::new("the Docker daemon runs Windows containers; gVisor is a Linux kernel")
+        .hint(
+            "switch Docker Desktop to Linux containers (in its menu, or in PowerShell):",
+            r"& $Env:ProgramFiles\Docker\Docker\DockerCli.exe -SwitchLinuxEngine",
+        )
+        .hint("or use a context whose daemon runs Linux:", "docker context ls")
+}
+
+fn is_podman(docker: &Docker) -> bool {
+    let answer = docker.command(["--version"]).answer_within(CLIENT_ONLY);
+    matches!(answer, Ok(Some(answer)) if answer.stdout.to_ascii_lowercase().contains("podman"))
+}
+
+fn podman(docker: &Docker) -> Error {
+    Error::new(format!(
+        "this `docker` is podman: {} has no Docker plugins and no Docker daemon",
+        shown(docker.program())
+    ))
+    .hint("podman runs gVisor by itself, where runsc is installed:", "podman --runtime=runsc run …")
+    .hint("or put Docker's own command line first on PATH:", "sudo apt-get install docker.io")
+}
+
+fn classify(docker: &Docker, said: &str) -> Error {
+    let detail = said
+        .lines()
+        .map(|line| line.trim().trim_start_matches("ERROR: "))
+        .find(|line| {
+            !line.is_empty() && !line.starts_with("errors pretty printing") && !line.starts_with("WARNING")
+        })
+        .map_or_else(|| "it gave no reason".to_owned(), plain);
+    let lower = said.to_ascii_lowercase();
+    if lower.contains("permission denied") {
+        return Error::new(format!("no permission to use the Docker daemon's socket: {detail}"))
+            .hint(
+                "join the group that owns it, then log in again:",
+                "sudo usermod -aG docker \"$USER\" && newgrp docker",
+            )
+            .hint("or run this one command as root:", "sudo docker sandbox run …");
+    }
+    let context_missing = lower.contains("context") && lower.contains("not found");
+    if context_missing {
+        return Error::new(format!("docker knows no such context: {detail}"))
+            .hint("list those it knows:", "docker context ls");
+    }
+    let silent = [
+        "cannot connect",
+        "connection refused",
+        "no such host",
+        "no such file",
+        "failed to connect",
+        "is the docker daemon running",
+        "i/o timeout",
+    ];
+    if silent.iter().any(|sign| lower.contains(sign)) {
+        return Error::new(format!("cannot reach the Docker daemon: {detail}"))
+            .hint(
+                "start it (systemd), or start Docker Desktop, OrbStack or Colima:",
+                "sudo systemctl start docker",
+            )
+            .hint("or see which daemon is meant:", "docker context ls");
+    }
+    Error::new(format!("`docker info` failed: {detail}")).hint("see it fail by hand:", docker.shown(["info"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::path::Path;
+
+    fn message(said: &str) -> String {
+        let docker = Docker::find(OsStr::new("sh"), Some(OsStr::new("/bin")), Path::new("/"), &[]).unwrap();
+        classify(&docker, said).to_string()
+    }
+
+    #[test]
+    fn silence_refusal_and_a_missing_context_are_different_errors() {
+        let down = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?\n";
+        assert_eq!(message(down), format!("cannot reach the Docker daemon: {}", down.trim()));
+        let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///x: dial unix /x: connect: permission denied";
+        assert!(
+            message(denied).starts_with("no permission to use the Docker daemon's socket: permission denied")
+        );
+        assert!(
+            message("context \"x\": context not found: open …").starts_with("docker knows no such context")
+        );
+        assert_eq!(message("\x1b[31mboom"), r"`docker info` failed: \u{1b}[31mboom");
+        assert_eq!(message(""), "`docker info` failed: it gave no reason");
+    }
+}

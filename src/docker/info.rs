@@ -1,0 +1,76 @@
+//! Views of what `docker info` answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The registered runtimes by name, as in `docker info --format '{{json .Runtimes}}'`.
+pub type Runtimes = BTreeMap<String, Runtime>;
+
+/// One registered runtime. Source: `RuntimeWithStatus` in moby's `api/types/system`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Runtime {
+    /// The binary, for runtimes registered by path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Its arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime_args: Option<Vec<String>>,
+    /// The containerd shim, for runtimes registered by type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime_type: Option<String>,
+    /// The shim's options.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Value>,
+    /// From API 1.44 on: `org.opencontainers.runtime-spec.features` is a JSON string.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<BTreeMap<String, String>>,
+}
+
+impl Runtime {
+    /// The annotations in the binary's own `features`, if the daemon asked it.
+    #[must_use]
+    pub fn feature_annotations(&self) -> Option<serde_json::Map<String, Value>> {
+        let features = self.status.as_ref()?.get("org.opencontainers.runtime-spec.features")?;
+        let mut features: Value = serde_json::from_str(features).ok()?;
+        match features.get_mut("annotations")?.take() {
+            Value::Object(annotations) => Some(annotations),
+            _ => None,
+        }
+    }
+}
+
+/// What a refusal says about the daemon: a part of `docker info --format '{{json .}}'`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Info {
+    /// The host's name.
+    pub name: String,
+    /// `Debian GNU/Linux 12 (bookworm)`, `Docker Desktop`, `OrbStack`.
+    pub operating_system: String,
+    /// `linux` or `windows`: the kind of containers it runs.
+    #[serde(rename = "OSType")]
+    pub os_type: String,
+    /// `x86_64`, `aarch64`.
+    pub architecture: String,
+    /// `28.2.2`.
+    pub server_version: String,
+    /// The runtime of containers that name none.
+    pub default_runtime: String,
+    /// `name=rootless`, `name=seccomp,profile=builtin`.
+    pub security_options: Option<Vec<String>>,
+    /// The registered runtimes.
+    pub runtimes: Option<Runtimes>,
+    /// Why the CLI got no answer from the daemon.
+    pub server_errors: Option<Vec<String>>,
+}
+
+impl Info {
+    /// Whether the daemon runs without root.
+    #[must_use]
+    pub fn is_rootless(&self) -> bool {
+        self.security_options.iter().flatten().any(|option| option == "name=rootless")
+    }
+}

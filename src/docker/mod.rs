@@ -1,0 +1,12 @@
+//! The `docker` binary: the one spawner, the grammar of its command lines, views of its answers.
+
+pub mod ask;
+pub mod client;
+pub mod config_file;
+pub mod daemon;
+pub mod endpoint;
+pub mod failure;
+pub mod flags;
+pub mod grammar;
+pub mod info;
+pub mod run_line;

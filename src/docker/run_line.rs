@@ -1,0 +1,200 @@
+//! A command line of `docker run` or `docker create`: ours taken out, `--runtime` put in where
+//! nothing can undo it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::flags::Flags;
+use super::grammar::{self, Occurrence, Parsed, Problem};
+
+/// The options that are ours, as given; the last one of each wins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ours {
+    /// `--no-sandbox[=BOOL]` or `--sandbox=MODE`, whichever came last: the option as it was
+    /// written and the mode it asks for.
+    pub mode: Option<(String, OsString)>,
+    /// `--verbose`.
+    pub verbose: bool,
+    /// `--detect-timeout`.
+    pub detect_timeout: Option<OsString>,
+}
+
+/// A command line with our options taken out. Its words are Docker's, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunLine {
+    words: Vec<OsString>,
+    parsed: Parsed,
+    /// What was ours.
+    pub ours: Ours,
+}
+
+impl RunLine {
+    /// Reads the words behind `run` or `create`.
+    ///
+    /// # Errors
+    /// [`Problem`]: Docker would refuse the line, or the image's place cannot be known.
+    pub fn parse(words: &[OsString], flags: &Flags) -> Result<Self, Problem> {
+        let parsed = grammar::parse(words, flags)?;
+        let ours = Ours::read(&parsed)?;
+        let known = Flags::ours();
+        let mut taken = vec![false; words.len()];
+        for option in parsed.options.iter().filter(|option| known.long(option.name.as_bytes()).is_some()) {
+            taken[option.word] = true;
+            if option.takes_next {
+                taken[option.word + 1] = true;
+            }
+        }
+        let words: Vec<OsString> =
+            words.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(word, _)| word.clone()).collect();
+        // Reading Docker's own words again gives every index anew.
+        let parsed = grammar::parse(&words, flags)?;
+        Ok(Self { words, parsed, ours })
+    }
+
+    /// The image, if the line has one.
+    #[must_use]
+    pub fn image(&self) -> Option<&OsStr> {
+        self.parsed.first_positional.map(|at| self.words[at].as_os_str())
+    }
+
+    /// The runtime the user asked for: the last `--runtime`. An empty one is none, as for Docker.
+    #[must_use]
+    pub fn runtime(&self) -> Option<&OsStr> {
+        let value = self.parsed.last("runtime")?.value.as_deref()?;
+        Some(value).filter(|value| !value.is_empty())
+    }
+
+    /// Whether help is asked for. Docker looks for it among the options only.
+    #[must_use]
+    pub fn wants_help(&self) -> bool {
+        self.parsed.options.iter().any(|option| option.name == "help" && is_on(option))
+    }
+
+    /// Docker's words as they were given.
+    #[must_use]
+    pub fn words(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// Docker's words with `--runtime=NAME` behind the last option, where it wins over every other.
+    #[must_use]
+    pub fn with_runtime(&self, name: &str) -> Vec<OsString> {
+        let (options, rest) = self.words.split_at(self.parsed.options_end);
+        let mut words = options.to_vec();
+        words.push(format!("--runtime={name}").into());
+        words.extend_from_slice(rest);
+        words
+    }
+
+    /// Docker's words with the values of `--env` taken out: `-e A=b` becomes `-e A=***`.
+    #[must_use]
+    pub fn redacted(&self) -> Vec<String> {
+        let mut words: Vec<OsString> = self.words.clone();
+        for option in self.parsed.options.iter().filter(|option| option.name == "env") {
+            let (word, from) = match option.value_at {
+                Some(from) => (option.word, from),
+                None => (option.word + 1, 0),
+            };
+            let Some(text) = words.get_mut(word) else { continue };
+            let bytes = text.as_bytes();
+            if let Some(equals) = bytes.iter().skip(from).position(|&byte| byte == b'=') {
+                let mut kept = OsStr::from_bytes(&bytes[..=from + equals]).to_owned();
+                kept.push("***");
+                *text = kept;
+            }
+        }
+        words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl Ours {
+    fn read(parsed: &Parsed) -> Result<Self, Problem> {
+        let mut ours = Self::default();
+        for option in &parsed.options {
+            let value = option.value.clone();
+            match option.name.as_str() {
+                "sandbox" => {
+                    let mode = value.unwrap_or_default();
+                    ours.mode = Some((format!("--sandbox={}", mode.to_string_lossy()), mode));
+                }
+                "no-sandbox" if switch(option)? => ours.mode = Some(("--no-sandbox".into(), "none".into())),
+                // `--no-sandbox=false` takes an earlier `--no-sandbox` back.
+                "no-sandbox" => ours.mode = ours.mode.filter(|(flag, _)| flag != "--no-sandbox"),
+                "verbose" => ours.verbose = switch(option)?,
+                "detect-timeout" => ours.detect_timeout = value,
+                _ => {}
+            }
+        }
+        Ok(ours)
+    }
+}
+
+/// A switch's value, as Go's `strconv.ParseBool` reads it.
+fn switch(option: &Occurrence) -> Result<bool, Problem> {
+    match option.value.as_deref().map(OsStr::as_bytes) {
+        None | Some(b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True") => Ok(true),
+        Some(b"0" | b"f" | b"F" | b"FALSE" | b"false" | b"False") => Ok(false),
+        Some(other) => Err(Problem::NoSwitch {
+            flag: format!("--{}", option.name),
+            value: OsStr::from_bytes(other).to_owned(),
+        }),
+    }
+}
+
+/// Like [`switch`], for Docker's own: a value that Docker will refuse counts as given.
+fn is_on(option: &Occurrence) -> bool {
+    switch(option).unwrap_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> RunLine {
+        let words: Vec<OsString> = text.split(' ').map(OsString::from).collect();
+        RunLine::parse(&words, &Flags::run()).unwrap()
+    }
+
+    fn joined(words: &[OsString]) -> String {
+        words.join(OsStr::new(" ")).into_string().unwrap()
+    }
+
+    #[test]
+    fn the_runtime_is_put_where_nothing_can_undo_it() {
+        let with = |text: &str| joined(&line(text).with_runtime("runsc"));
+        assert_eq!(with("--rm img --runtime=runc"), "--rm --runtime=runsc img --runtime=runc");
+        assert_eq!(with("--runtime= --rm -- img"), "--runtime= --rm --runtime=runsc -- img");
+        assert_eq!(with("-e --runtime=runc img"), "-e --runtime=runc --runtime=runsc img");
+    }
+
+    #[test]
+    fn our_options_are_taken_out_wherever_they_stand_and_nowhere_else() {
+        let seen = line("--no-sandbox --rm --sandbox none -e --verbose --verbose img --no-sandbox");
+        assert_eq!(joined(seen.words()), "--rm -e --verbose img --no-sandbox");
+        assert_eq!(seen.ours.mode, Some(("--sandbox=none".into(), "none".into())));
+        assert!(seen.ours.verbose);
+        assert_eq!(line("--no-sandbox --no-sandbox=false img").ours.mode, None);
+    }
+
+    #[test]
+    fn the_last_runtime_counts_and_an_empty_one_is_none() {
+        assert_eq!(line("--runtime runc --runtime=runsc img").runtime(), Some(OsStr::new("runsc")));
+        assert_eq!(line("--runtime runc --runtime= img").runtime(), None);
+    }
+
+    #[test]
+    fn values_of_environment_variables_are_redacted_in_every_spelling() {
+        let text = "-e A=1 --env=B=2 -iteC=3 -e=D=4 --env E -e F=5=6 -l X=y img -e G=7";
+        assert_eq!(
+            line(text).redacted().join(" "),
+            "-e A=*** --env=B=*** -itC=*** -e=D=*** --env E -e F=*** -l X=y img -e G=7"
+                .replace("-itC", "-iteC")
+        );
+    }
+
+    #[test]
+    fn help_is_asked_for_among_the_options_only() {
+        assert!(line("--rm --help").wants_help());
+        assert!(!line("img --help").wants_help());
+    }
+}

@@ -1,0 +1,159 @@
+//! How gVisor fails under Docker: texts that Docker prints, their causes and their ways out.
+//!
+//! Source: gVisor's issues as numbered, and measurements with Docker 20.10, 26.1 and 28.5.
+
+/// One known failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Stable name.
+    pub id: &'static str,
+    /// Any one of these groups; all texts of a group must be there.
+    texts: &'static [&'static [&'static str]],
+    /// What is wrong, in a sentence without a full stop.
+    pub cause: &'static str,
+    /// What to do, before the commands.
+    pub fix: &'static str,
+    /// The commands.
+    pub commands: &'static [&'static str],
+}
+
+const REGISTER: &[&str] =
+    &["sudo runsc install", "sudo systemctl reload docker", "docker info --format '{{json .Runtimes}}'"];
+
+/// In the order in which they are tried: the more telling text first.
+const CATALOGUE: &[Failure] = &[
+    Failure {
+        id: "not-registered",
+        texts: &[&["unknown or invalid runtime name"], &["Unknown runtime specified"]],
+        cause: "the runtime is not registered with the Docker daemon, or the daemon was not reloaded since",
+        fix: "Register it and reload the daemon:",
+        commands: REGISTER,
+    },
+    Failure {
+        id: "shim-missing",
+        texts: &[&["containerd-shim-runsc-v1", "not installed"]],
+        cause: "the runtime is registered by its shim's type, and the shim is not on the daemon's PATH",
+        fix: "Register runsc by its path instead:",
+        commands: REGISTER,
+    },
+    Failure {
+        id: "network-root-namespace",
+        texts: &[&["cannot run with network enabled in root network namespace"]],
+        cause: "this runsc is older than release-20240807.0 and the kernel newer (google/gvisor#10704), or `--network=host` on Docker 24 or older",
+        fix: "Upgrade runsc, or register it with the container's own network stack and reload:",
+        commands: &["sudo runsc install -- --network=host", "sudo systemctl reload docker"],
+    },
+    Failure {
+        id: "start-root-eof",
+        texts: &[&["containerManager.StartRoot", "EOF"]],
+        cause: "this runsc does not support arm64 kernels with 39-bit addresses (google/gvisor#9618)",
+        fix: "Upgrade runsc to release-20260316 or newer:",
+        commands: &["sudo apt-get update && sudo apt-get install --only-upgrade runsc"],
+    },
+    Failure {
+        id: "sentry-died",
+        texts: &[&["cannot read client sync file", "EOF"]],
+        cause: "gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, or an old CPU",
+        fix: "Use the systrap platform, allow tracing, and reload:",
+        commands: &[
+            "sudo runsc install -- --platform=systrap",
+            "sudo sysctl kernel.yama.ptrace_scope=1",
+            "sudo systemctl reload docker",
+        ],
+    },
+    Failure {
+        id: "page-size",
+        texts: &[&["Only 4K page size is supported"]],
+        cause: "this kernel's pages are larger than 4K and this runsc does not support that (google/gvisor#8196)",
+        fix: "Upgrade runsc, or boot a kernel with 4K pages:",
+        commands: &["getconf PAGESIZE"],
+    },
+    Failure {
+        id: "rootless-cgroups",
+        texts: &[&["cannot set up cgroup for root", "permission denied"]],
+        cause: "rootless Docker may not set up the sandbox's cgroup",
+        fix: "Add `--ignore-cgroups` to the runtime's runtimeArgs, then:",
+        commands: &["${EDITOR:-vi} ~/.config/docker/daemon.json", "systemctl --user restart docker"],
+    },
+    Failure {
+        id: "selinux",
+        texts: &[&["SELinux is not supported"]],
+        cause: "the daemon labels containers for SELinux, which gVisor does not support",
+        fix: "Switch the label off for this container:",
+        commands: &["docker sandbox run --security-opt label=disable …"],
+    },
+    Failure {
+        id: "annotation",
+        texts: &[&["flag override disabled"], &["flag \"", "not found"]],
+        cause: "an annotation sets a runsc flag that this runsc does not let annotations set, or does not know",
+        fix: "Set the flag in the runtime's runtimeArgs, or upgrade runsc:",
+        commands: &["sudo ${EDITOR:-vi} /etc/docker/daemon.json"],
+    },
+    Failure {
+        id: "mixed-release",
+        texts: &[&["all gVisor binaries must come from the same release"]],
+        cause: "parts of different gVisor releases are installed beside each other",
+        fix: "Install one release whole:",
+        commands: &["sudo apt-get install --reinstall runsc"],
+    },
+    Failure {
+        id: "contradictory-flags",
+        texts: &[&["log.json", "exit status 128"]],
+        cause: "the runtime's runtimeArgs contradict each other",
+        fix: "See what runsc says to them, with the path and arguments from:",
+        commands: &["docker info --format '{{json .Runtimes}}'"],
+    },
+    Failure {
+        id: "unknown-flag",
+        texts: &[&["log.json", "did not terminate successfully"]],
+        cause: "runsc does not know one of its runtimeArgs, or `--pids-limit` is below the 40 or so that it needs itself",
+        fix: "See what runsc says to them, with the path and arguments from:",
+        commands: &["docker info --format '{{json .Runtimes}}'"],
+    },
+    Failure {
+        id: "path-missing",
+        texts: &[&["exec: \"", "stat ", "no such file", "runsc"], &["fork/exec ", "no such file", "runsc"]],
+        cause: "the registered path of runsc does not exist on the daemon's host",
+        fix: "Register it where it is, and reload:",
+        commands: REGISTER,
+    },
+];
+
+/// The failure that `text`, Docker's error message, tells of.
+#[must_use]
+pub fn recognise(text: &str) -> Option<&'static Failure> {
+    CATALOGUE
+        .iter()
+        .find(|failure| failure.texts.iter().any(|all| all.iter().all(|part| text.contains(part))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_text_of_the_catalogue_is_recognised_as_its_own_failure() {
+        for failure in CATALOGUE {
+            for texts in failure.texts {
+                let message = format!("docker: Error response from daemon: {}", texts.join(" … "));
+                assert_eq!(recognise(&message).map(|seen| seen.id), Some(failure.id), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_as_docker_printed_them_are_recognised() {
+        let seen = |text| recognise(text).map(|failure| failure.id);
+        assert_eq!(
+            seen("docker: Error response from daemon: Unknown runtime specified runsc."),
+            Some("not-registered")
+        );
+        assert_eq!(
+            seen(
+                "OCI runtime create failed: unable to retrieve OCI runtime error (open /run/x/log.json: no such file or directory): /usr/bin/runsc did not terminate successfully: exit status 128: unknown"
+            ),
+            Some("contradictory-flags")
+        );
+        assert_eq!(seen("exec: \"nope\": executable file not found in $PATH: unknown"), None);
+    }
+}

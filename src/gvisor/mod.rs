@@ -1,0 +1,6 @@
+//! What is true of gVisor under Docker: recognising it, installing it, how it fails.
+
+pub mod detect;
+pub mod failures;
+pub mod instructions;
+pub mod memory;

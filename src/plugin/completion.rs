@@ -1,0 +1,166 @@
+//! Answers to Docker's shell completion: our commands and options, and all of `docker run`'s.
+//!
+//! Source: cobra's `__complete` protocol: `value<TAB>description` lines, then `:DIRECTIVE`.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::{Arg, Command};
+
+use crate::cli;
+use crate::context::Context;
+use crate::docker::flags::Flags;
+use crate::docker::run_line::RunLine;
+use crate::ui;
+
+/// cobra's `ShellCompDirectiveNoFileComp`.
+const NO_FILES: &str = ":4";
+/// cobra's `ShellCompDirectiveDefault`: the shell completes file names.
+const FILES: &str = ":0";
+/// A completion that takes longer is of no use.
+const LIMIT: Duration = Duration::from_secs(5);
+
+pub(crate) fn answer(context: &Context, words: &[OsString], described: bool) -> anyhow::Result<()> {
+    let answer = complete(context, words);
+    ui::out(&render(&answer, described))
+}
+
+struct Answer {
+    candidates: Vec<(String, String)>,
+    directive: String,
+}
+
+fn complete(context: &Context, words: &[OsString]) -> Answer {
+    let empty = OsString::new();
+    let (last, before) = words.split_last().unwrap_or((&empty, &[]));
+    let unfinished = last.to_string_lossy();
+    let tree = cli::tree();
+    let Some((verb, given)) = before.split_first() else {
+        return ours(commands(&tree), &unfinished, NO_FILES);
+    };
+    let Some(command) = tree.find_subcommand(verb) else { return ours(Vec::new(), &unfinished, NO_FILES) };
+    match command.get_name() {
+        name @ ("run" | "create") => of_docker(context, command, name, given, &unfinished),
+        _ if unfinished.starts_with('-') => ours(options(command), &unfinished, NO_FILES),
+        _ => of_command(command, given, &unfinished),
+    }
+}
+
+/// What `docker __complete run …` offers, and our options among it.
+fn of_docker(
+    context: &Context,
+    command: &Command,
+    verb: &str,
+    given: &[OsString],
+    unfinished: &str,
+) -> Answer {
+    let own = values(command, given, unfinished);
+    if let Some(values) = own {
+        return ours(values, unfinished, NO_FILES);
+    }
+    let flags = Flags::run();
+    // Our options are nothing that Docker could complete behind.
+    let read = RunLine::parse(given, &flags);
+    let before_image = read.as_ref().is_ok_and(|line| line.image().is_none());
+    let words = read.as_ref().map_or(given, RunLine::words);
+    let mut answer = ask(context, verb, words, unfinished)
+        .unwrap_or_else(|| Answer { candidates: Vec::new(), directive: FILES.to_owned() });
+    if before_image && unfinished.starts_with('-') {
+        answer.candidates.extend(ours(options(command), unfinished, NO_FILES).candidates);
+        answer.candidates.sort();
+        answer.candidates.dedup_by(|a, b| a.0 == b.0);
+    }
+    answer
+}
+
+fn ask(context: &Context, verb: &str, words: &[OsString], unfinished: &str) -> Option<Answer> {
+    let docker = context.docker().ok()?;
+    let mut args = vec![OsString::from("__complete"), verb.into()];
+    args.extend(words.iter().cloned());
+    args.push(unfinished.into());
+    let answer = docker.command(args).answer_within(LIMIT).ok().flatten()?;
+    let mut candidates = Vec::new();
+    let mut directive = FILES.to_owned();
+    for line in answer.stdout.lines() {
+        if line.starts_with(':') {
+            line.clone_into(&mut directive);
+        } else {
+            let (value, description) = line.split_once('\t').unwrap_or((line, ""));
+            candidates.push((value.to_owned(), description.to_owned()));
+        }
+    }
+    Some(Answer { candidates, directive })
+}
+
+/// The values of our option that `unfinished` belongs to, if it belongs to one.
+fn values(command: &Command, given: &[OsString], unfinished: &str) -> Option<Vec<(String, String)>> {
+    let (option, prefix) = match unfinished.split_once('=') {
+        Some((option, _)) => (option.to_owned(), format!("{option}=")),
+        None => (given.last()?.to_string_lossy().into_owned(), String::new()),
+    };
+    let name = option.strip_prefix("--").filter(|name| *name == "sandbox" || *name == "detect-timeout")?;
+    command.get_arguments().find(|arg| arg.get_long() == Some(name))?;
+    let offered: &[(&str, &str)] = if name == "sandbox" {
+        &[
+            ("required", "gVisor, or nothing starts"),
+            ("preferred", "gVisor where the daemon has it"),
+            ("none", "Docker as it is"),
+        ]
+    } else {
+        &[("10s", ""), ("60s", "")]
+    };
+    Some(offered.iter().map(|(value, about)| (format!("{prefix}{value}"), (*about).to_owned())).collect())
+}
+
+fn of_command(command: &Command, given: &[OsString], unfinished: &str) -> Answer {
+    let after = |name: &str| given.last().is_some_and(|word| word == OsStr::new(name));
+    let position = given.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
+    let named = |arg: &&Arg| arg.get_long().is_some_and(|long| after(&format!("--{long}")));
+    let arg = command.get_arguments().find(named).or_else(|| command.get_positionals().nth(position));
+    let Some(arg) = arg else { return ours(Vec::new(), unfinished, NO_FILES) };
+    let possible: Vec<(String, String)> =
+        arg.get_possible_values().iter().map(|value| (value.get_name().to_owned(), String::new())).collect();
+    let directive = if possible.is_empty() { FILES } else { NO_FILES };
+    ours(possible, unfinished, directive)
+}
+
+fn ours(candidates: Vec<(String, String)>, unfinished: &str, directive: &str) -> Answer {
+    let candidates = candidates.into_iter().filter(|(value, _)| value.starts_with(unfinished)).collect();
+    Answer { candidates, directive: directive.to_owned() }
+}
+
+fn commands(tree: &Command) -> Vec<(String, String)> {
+    tree.get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| (command.get_name().to_owned(), about(command.get_about())))
+        .collect()
+}
+
+fn options(command: &Command) -> Vec<(String, String)> {
+    let mut options: Vec<(String, String)> = command
+        .get_arguments()
+        .filter_map(|arg| Some((format!("--{}", arg.get_long()?), about(arg.get_help()))))
+        .collect();
+    options.push(("--help".to_owned(), "Print help".to_owned()));
+    options.sort();
+    options.dedup_by(|a, b| a.0 == b.0);
+    options
+}
+
+fn about(text: Option<&clap::builder::StyledStr>) -> String {
+    text.map(|text| text.to_string().lines().next().unwrap_or_default().to_owned()).unwrap_or_default()
+}
+
+fn render(answer: &Answer, described: bool) -> String {
+    let mut text = String::new();
+    for (value, description) in &answer.candidates {
+        let _ = match (described, description.as_str()) {
+            (false, _) | (true, "") => writeln!(text, "{value}"),
+            (true, description) => writeln!(text, "{value}\t{description}"),
+        };
+    }
+    text.push_str(&answer.directive);
+    text.push('\n');
+    text
+}

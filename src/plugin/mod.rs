@@ -1,0 +1,8 @@
+//! Docker's plugin protocol: how its CLI calls us, completes through us, and ends us.
+
+pub mod completion;
+pub mod hooks;
+pub mod invocation;
+pub mod metadata;
+pub mod supervise;
+pub mod witness;

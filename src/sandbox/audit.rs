@@ -1,0 +1,60 @@
+//! The audit log: one line of JSON for every start.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::ui::{shell_line, shown};
+
+/// One start. docs/configuration.md lists the fields for users.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    /// RFC 3339, UTC, with milliseconds.
+    pub time: String,
+    /// `run` or `create`.
+    pub command: &'a str,
+    /// `required`, `preferred` or `none`.
+    pub mode: &'a str,
+    /// Who decided the mode, in words.
+    pub decided_by: &'a str,
+    /// Whether the container runs in gVisor.
+    pub sandboxed: bool,
+    /// The runtime that Docker was given; `null` where it was left to the daemon.
+    pub runtime: Option<&'a str>,
+    /// The image as it was written.
+    pub image: Option<&'a str>,
+    /// Docker's words behind `run`, values of environment variables redacted.
+    pub argv: &'a [String],
+}
+
+/// Now, as the log writes it.
+#[must_use]
+pub fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}
+
+/// Appends `record` to `file`, which is made with mode 0600 where it is missing.
+///
+/// # Errors
+/// It cannot be written. Nothing may start then: a start that is not in the log has not been audited.
+pub fn append(file: &Path, record: &Record<'_>) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(record)?;
+    line.push(b'\n');
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(file)
+        // One write: lines of processes that start together do not mix.
+        .and_then(|mut log| log.write_all(&line))
+        .with_context(|| {
+            let folder = file.parent().unwrap_or(Path::new("/"));
+            Error::new(format!("cannot write the audit log {} (`plugins.sandbox.audit`)", shown(file)))
+                .hint("make its folder, or name another file:", format!("mkdir -p {}", shell_line([folder])))
+        })
+}

@@ -1,0 +1,4 @@
+//! What we add to a container and keep about it on this side.
+
+pub mod audit;
+pub mod private_file;

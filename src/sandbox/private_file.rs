@@ -1,0 +1,38 @@
+//! Files that only their owner may read or write, replaced whole.
+
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::ui::shown;
+
+/// Puts `content` into `file`, mode 0600, so that a reader sees the old one or the new one, whole.
+/// `folder`, which holds it, is made with mode 0700 where it is missing.
+///
+/// # Errors
+/// The folder cannot be made or written to.
+pub fn replace(folder: &Path, file: &Path, content: &[u8]) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the folder {}", shown(folder)))?;
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let temporary = Path::new(&name);
+    // Left behind by a process that was killed and had our number.
+    let _ = std::fs::remove_file(temporary);
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(temporary)
+        .and_then(|mut out| out.write_all(content))
+        .and_then(|()| std::fs::rename(temporary, file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(temporary);
+    }
+    written.with_context(|| format!("cannot write {}", shown(file)))
+}

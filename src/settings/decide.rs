@@ -1,0 +1,176 @@
+//! Who decides the mode. Pure: sources in, decision out.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::mode::Mode;
+use super::policy::Policy;
+use super::project::ProjectFile;
+use crate::ui::shown;
+
+/// Where a setting came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// An option on the command line, as it was written.
+    Flag(String),
+    /// An environment variable.
+    Environment(&'static str),
+    /// A project's file and the line in it.
+    Project(PathBuf, usize),
+    /// A key of the user's `config.json`.
+    User(PathBuf, &'static str),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{} on the command line", shown(flag)),
+            Self::Environment(name) => write!(f, "the environment variable `{name}`"),
+            Self::Project(path, line) => write!(f, "{} line {line}", shown(path)),
+            Self::User(path, key) => write!(f, "`plugins.sandbox.{key}` in {}", shown(path)),
+            Self::Default => f.write_str("the default"),
+        }
+    }
+}
+
+/// A value and who set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value in force.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What each source says about the mode.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// `--sandbox` or `--no-sandbox`.
+    pub flag: Option<Sourced<Mode>>,
+    /// `DOCKER_SANDBOX`.
+    pub environment: Option<Sourced<Mode>>,
+    /// The project's `agent.yaml`.
+    pub project: Option<ProjectFile>,
+    /// The user's `config.json`.
+    pub user: Option<Sourced<Mode>>,
+}
+
+/// The mode in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The mode and who decided.
+    pub mode: Sourced<Mode>,
+    /// A project file that would have weakened it, and is not trusted.
+    pub ignored: Option<ProjectFile>,
+}
+
+/// The mode that was asked for is weaker than the machine's policy allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BelowPolicy {
+    /// What was asked for, and by whom.
+    pub asked: Sourced<Mode>,
+    /// What the policy allows.
+    pub weakest: Mode,
+}
+
+/// Decides. A project's file counts if it does not weaken what holds without it, or is trusted.
+///
+/// # Errors
+/// Whoever decided asked for less than `policy` allows.
+pub fn decide(sources: &Sources, policy: Option<&Policy>) -> Result<Decision, BelowPolicy> {
+    let without = sources.user.clone().unwrap_or(Sourced { value: Mode::Required, origin: Origin::Default });
+    let mut ignored = None;
+    let below_flags = match &sources.project {
+        Some(file) if file.mode >= without.value || file.trusted => {
+            Sourced { value: file.mode, origin: Origin::Project(file.path.clone(), file.line) }
+        }
+        Some(file) => {
+            ignored = Some(file.clone());
+            without
+        }
+        None => without,
+    };
+    let said = sources.flag.clone().or_else(|| sources.environment.clone());
+    if said.is_some() {
+        // Whatever the project wanted, somebody with more to say has spoken.
+        ignored = None;
+    }
+    let mode = said.unwrap_or(below_flags);
+    match policy {
+        Some(policy) if mode.value < policy.weakest_mode => {
+            Err(BelowPolicy { asked: mode, weakest: policy.weakest_mode })
+        }
+        _ => Ok(Decision { mode, ignored }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mode() -> impl Strategy<Value = Mode> {
+        prop_oneof![Just(Mode::None), Just(Mode::Preferred), Just(Mode::Required)]
+    }
+
+    fn sourced(origin: Origin) -> impl Strategy<Value = Option<Sourced<Mode>>> {
+        proptest::option::of(mode().prop_map(move |value| Sourced { value, origin: origin.clone() }))
+    }
+
+    fn project() -> impl Strategy<Value = Option<ProjectFile>> {
+        proptest::option::of((mode(), any::<bool>()).prop_map(|(mode, trusted)| ProjectFile {
+            path: "/repo/agent.yaml".into(),
+            line: 3,
+            mode,
+            digest: String::new(),
+            trusted,
+        }))
+    }
+
+    fn sources() -> impl Strategy<Value = Sources> {
+        let flag = sourced(Origin::Flag("--sandbox".into()));
+        let user = sourced(Origin::User("/c".into(), "mode"));
+        (flag, sourced(Origin::Environment("DOCKER_SANDBOX")), project(), user)
+            .prop_map(|(flag, environment, project, user)| Sources { flag, environment, project, user })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_loosens_a_policy(sources in sources(), weakest_mode in mode()) {
+            match decide(&sources, Some(&Policy { weakest_mode })) {
+                Ok(decision) => prop_assert!(decision.mode.value >= weakest_mode),
+                Err(below) => prop_assert!(below.asked.value < weakest_mode),
+            }
+        }
+
+        #[test]
+        fn an_untrusted_project_never_weakens(sources in sources()) {
+            let mut without = sources.clone();
+            without.project = None;
+            let mut untrusted = sources;
+            if let Some(file) = &mut untrusted.project {
+                file.trusted = false;
+            }
+            let (with, without) = (decide(&untrusted, None).unwrap(), decide(&without, None).unwrap());
+            prop_assert!(with.mode.value >= without.mode.value);
+        }
+
+        #[test]
+        fn the_highest_source_decides(sources in sources()) {
+            let trusted = sources.project.clone().filter(|file| file.trusted);
+            let expected = sources.flag.as_ref().or(sources.environment.as_ref()).map(|said| said.value)
+                .or(trusted.map(|file| file.mode));
+            if let Some(expected) = expected {
+                prop_assert_eq!(decide(&sources, None).unwrap().mode.value, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_is_required() {
+        let decision = decide(&Sources::default(), None).unwrap();
+        assert_eq!(decision.mode, Sourced { value: Mode::Required, origin: Origin::Default });
+    }
+}

@@ -1,0 +1,181 @@
+//! Reads every source of settings: the edge between [`decide`] and files and environment.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::decide::{self, BelowPolicy, Decision, Origin, Sourced, Sources};
+use super::mode::Mode;
+use super::policy::{self, Policy};
+use super::project::{self, ProjectFile};
+use super::trust::Trust;
+use super::user::{self, Keys, UserSettings};
+use crate::context::Context;
+use crate::docker::config_file::ConfigFile;
+use crate::docker::run_line::Ours;
+use crate::error::Error;
+use crate::ui::shown;
+
+/// How long the daemon may take to say which runtimes it has.
+pub const DETECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The settings in force.
+#[derive(Debug)]
+pub struct Settings {
+    /// How strict, and who said so.
+    pub decision: Decision,
+    /// The machine's policy.
+    pub policy: Option<Policy>,
+    /// How long the daemon may take to answer.
+    pub detect_timeout: Sourced<Duration>,
+    /// The file that gets a line for every start; absolute.
+    pub audit: Option<Sourced<PathBuf>>,
+    /// The context that `docker context use` chose.
+    pub current_context: Option<String>,
+}
+
+/// Reads all sources and decides.
+///
+/// # Errors
+/// A source cannot be read or says something invalid, or the policy forbids what was asked for.
+pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
+    let policy = policy::read()?;
+    let config_json = context.config_json();
+    let config: ConfigFile<UserSettings> = match &config_json {
+        Some(path) => ConfigFile::read(path)?,
+        None => ConfigFile::default(),
+    };
+    let current_context = config.current_context.clone();
+    let user = config.sandbox().unwrap_or_default();
+    let user_origin = |key| Origin::User(config_json.clone().unwrap_or_default(), key);
+
+    let sources = Sources {
+        flag: mode_of_flag(ours)?,
+        environment: mode_of_environment(context)?,
+        project: project(context)?,
+        user: user.mode.map(|value| Sourced { value, origin: user_origin("mode") }),
+    };
+    let decision =
+        decide::decide(&sources, policy.as_ref()).map_err(|below| below_policy(context, &below))?;
+    let audit = match user.audit {
+        Some(path) => Some(Sourced { value: audit_file(context, &path)?, origin: user_origin("audit") }),
+        None => None,
+    };
+    let detect_timeout = match detect_timeout(context, ours)? {
+        Some(said) => said,
+        None => match user.detect_timeout {
+            Some(value) => Sourced { value, origin: user_origin("detect-timeout") },
+            None => Sourced { value: DETECT_TIMEOUT, origin: Origin::Default },
+        },
+    };
+    Ok(Settings { decision, policy, detect_timeout, audit, current_context })
+}
+
+/// Keys of `plugins.sandbox` that mean nothing to us or to Docker.
+///
+/// # Errors
+/// `config.json` cannot be read.
+pub fn unknown_user_keys(context: &Context) -> anyhow::Result<Vec<String>> {
+    let Some(path) = context.config_json() else { return Ok(Vec::new()) };
+    let keys = ConfigFile::<Keys>::read(&path)?.sandbox().unwrap_or_default();
+    Ok(keys.into_keys().filter(|key| !user::KNOWN.contains(&key.as_str())).collect())
+}
+
+/// The nearest project file that says something about the sandbox, and whether it is trusted.
+///
+/// # Errors
+/// The file or the list of trusted files cannot be read or is invalid.
+pub fn project(context: &Context) -> anyhow::Result<Option<ProjectFile>> {
+    let Some(path) = project::nearest(&context.environment.folder) else { return Ok(None) };
+    let Some(mut file) = project::read(&path)? else { return Ok(None) };
+    if let Some(data) = &context.environment.data {
+        file.trusted = Trust::read(data)?.holds(&file);
+    }
+    Ok(Some(file))
+}
+
+fn mode_of_flag(ours: &Ours) -> anyhow::Result<Option<Sourced<Mode>>> {
+    let Some((flag, value)) = &ours.mode else { return Ok(None) };
+    let value = parse_mode(value).map_err(|problem| {
+        Error::new(format!("{} on the command line: {problem}", shown(flag)))
+            .hint("write one of the three:", "--sandbox=required")
+    })?;
+    Ok(Some(Sourced { value, origin: Origin::Flag(flag.clone()) }))
+}
+
+fn mode_of_environment(context: &Context) -> anyhow::Result<Option<Sourced<Mode>>> {
+    let Some(value) = &context.environment.mode else { return Ok(None) };
+    let origin = Origin::Environment("DOCKER_SANDBOX");
+    let value = parse_mode(value).map_err(|problem| {
+        Error::new(format!("{origin}: {problem}"))
+            .hint("set it to one of the three:", "export DOCKER_SANDBOX=required")
+            .hint("or take it away:", "unset DOCKER_SANDBOX")
+    })?;
+    Ok(Some(Sourced { value, origin }))
+}
+
+fn parse_mode(value: &OsStr) -> Result<Mode, String> {
+    value.to_string_lossy().parse()
+}
+
+fn detect_timeout(context: &Context, ours: &Ours) -> anyhow::Result<Option<Sourced<Duration>>> {
+    let flag = ours.detect_timeout.as_ref().map(|value| (value, Origin::Flag("--detect-timeout".into())));
+    let variable = context.environment.detect_timeout.as_ref();
+    let variable = variable.map(|value| (value, Origin::Environment("DOCKER_SANDBOX_DETECT_TIMEOUT")));
+    let Some((value, origin)) = flag.or(variable) else { return Ok(None) };
+    let value = user::parse_duration(&value.to_string_lossy()).map_err(|problem| {
+        Error::new(format!("{origin}: {problem}")).hint("for example:", "--detect-timeout=30s")
+    })?;
+    Ok(Some(Sourced { value, origin }))
+}
+
+/// `~/` is the home folder; anything else must be absolute, or each folder would get its own log.
+fn audit_file(context: &Context, path: &Path) -> anyhow::Result<PathBuf> {
+    let home = context.environment.home.as_deref();
+    if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), home) {
+        return Ok(home.join(rest));
+    }
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    let message = format!("`plugins.sandbox.audit`: {} is not an absolute path", shown(path));
+    let config = context.config_json().unwrap_or_default();
+    let edit = format!("${{EDITOR:-vi}} {}", crate::ui::shell_line([config]));
+    Err(Error::new(message).hint("write one that starts with `/` or `~/`:", edit).into())
+}
+
+fn below_policy(context: &Context, below: &BelowPolicy) -> Error {
+    let message = format!(
+        "this machine's policy ({}) allows nothing weaker than `{}`; {} asks for `{}`",
+        policy::PATH,
+        below.weakest,
+        below.asked.origin,
+        below.asked.value
+    );
+    let flag = format!("--sandbox={}", below.weakest);
+    let run = context.command_line(["run", &flag]);
+    let error = Error::new(message).hint("run it as the policy allows:", format!("{run} …"));
+    match &below.asked.origin {
+        Origin::Project(path, _) => error.hint(
+            "or stop trusting the file that asks for less:",
+            context.command_line([OsStr::new("untrust"), path.as_os_str()]),
+        ),
+        Origin::User(path, _) => error
+            .hint("or correct the setting:", format!("${{EDITOR:-vi}} {}", crate::ui::shell_line([path]))),
+        Origin::Environment(name) => error.hint("or take the variable away:", format!("unset {name}")),
+        Origin::Flag(_) | Origin::Default => error,
+    }
+}
+
+/// The warning for a project file that was ignored because nobody trusts it.
+#[must_use]
+pub fn ignored_project(file: &ProjectFile) -> String {
+    format!(
+        "ignored `sandbox: {}` in {} line {}: a project may not weaken the sandbox by itself; \
+         if you trust it: docker sandbox trust {}",
+        file.mode,
+        shown(&file.path),
+        file.line,
+        crate::ui::shell_line([&file.path])
+    )
+}

@@ -1,0 +1,10 @@
+//! How strict, how patient, and who said so: flag > environment > project > user > default,
+//! under a policy that nothing can loosen.
+
+pub mod decide;
+pub mod load;
+pub mod mode;
+pub mod policy;
+pub mod project;
+pub mod trust;
+pub mod user;

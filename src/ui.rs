@@ -1,0 +1,96 @@
+//! Data goes to stdout, everything else to stderr; untrusted text is escaped before it gets there.
+
+use std::ffi::OsStr;
+use std::io::{self, Write as _};
+
+/// Writes data to stdout. A reader that went away ends nothing and is no error.
+///
+/// # Errors
+/// Any other failure to write, a full disk behind a redirection say.
+pub fn out(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a message to stderr, every control character but the line's end escaped.
+/// There is nobody left to tell when that fails.
+pub fn err(text: &str) {
+    let _ = io::stderr().lock().write_all(escaped(text, true).as_bytes());
+}
+
+/// `docker sandbox: warning: …` on stderr.
+pub fn warn(text: &str) {
+    err(&format!("docker sandbox: warning: {text}\n"));
+}
+
+/// A line of `--verbose` on stderr.
+pub fn note(text: &str) {
+    err(&format!("docker sandbox: {text}\n"));
+}
+
+/// A value from outside in backticks, on one line, harmless to a terminal.
+pub fn shown(value: impl AsRef<OsStr>) -> String {
+    format!("`{}`", escaped(&value.as_ref().to_string_lossy(), false))
+}
+
+/// Text from outside on one line, harmless to a terminal, without backticks.
+#[must_use]
+pub fn plain(value: &str) -> String {
+    escaped(value, false)
+}
+
+/// Replaces what could drive or deceive a terminal: C0 and C1 controls, DEL, and the characters
+/// that reorder a line (Unicode's bidirectional controls) or hide in it.
+fn escaped(text: &str, keep_newlines: bool) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        let hidden = matches!(
+            character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        );
+        if (character.is_control() || hidden) && !(keep_newlines && character == '\n') {
+            safe.extend(character.escape_unicode());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// `words` as a POSIX shell reads them back, for commands that users paste.
+#[must_use]
+pub fn shell_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> String {
+    let quoted: Vec<String> =
+        words.into_iter().map(|word| shell_word(&word.as_ref().to_string_lossy())).collect();
+    quoted.join(" ")
+}
+
+fn shell_word(word: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(bare) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_controls_in_untrusted_text_are_shown_not_obeyed() {
+        assert_eq!(shown("a\x1b[2Jb\nc\u{202e}"), r"`a\u{1b}[2Jb\u{a}c\u{202e}`");
+        assert_eq!(escaped("a\nb\r", true), "a\nb\\u{d}");
+    }
+
+    #[test]
+    fn a_shell_line_can_be_pasted() {
+        assert_eq!(shell_line(["docker", "run", "-e", "A=it's", ""]), r"docker run -e 'A=it'\''s' ''");
+    }
+}
