@@ -91,7 +91,8 @@ impl DockerCommand {
     /// It could not be started.
     pub fn answer_within(&self, limit: Duration) -> anyhow::Result<Option<Answer>> {
         let handle = duct::cmd(&self.program, &self.args)
-            .stdin_null()
+            // An empty pipe, and not /dev/null, which an empty root does not have.
+            .stdin_bytes([])
             .stdout_capture()
             .stderr_capture()
             .unchecked()

@@ -10,6 +10,7 @@
 
 use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,14 +24,15 @@ pub(super) const DONE: &str = "done\n";
 
 /// Starts one. `None` if that fails: signals are then taken for the group's, as from a terminal.
 pub(super) fn start() -> Option<Child> {
-    let program = std::env::current_exe().ok()?;
+    // Without /proc our own path is not known, and Docker has put it into argv[0].
+    let argument = || std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
+    let program = std::env::current_exe().ok().or_else(argument)?;
     Command::new(program)
         // Whoever ends processes by our name means us, not the witness.
         .arg0(WITNESS_COMMAND)
         .arg(WITNESS_COMMAND)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .ok()
 }

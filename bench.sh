@@ -1,0 +1,93 @@
+#!/bin/sh
+# Measures what docker-sandbox costs beside plain docker: pairs of commands in turn on a real engine, medians and ratios.
+# These are figures of the machine they were taken on; only the ratios travel.
+set -eu
+
+usage() {
+    cat <<'USAGE'
+Usage: ./bench.sh [--pairs N] [--save]
+
+  --pairs N   how many pairs each row is measured with (default: 30)
+  --save      write the table into docs/performance.md as well
+  -h, --help  show this
+
+Uses a private engine from the distribution's packages (root), or the engine at DOCKER_HOST if that is set.
+USAGE
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+pairs=30
+save=no
+while [ $# -gt 0 ]; do
+    case $1 in
+    --pairs)
+        [ $# -gt 1 ] || { echo 'bench.sh: --pairs needs a number' >&2; exit 2; }
+        pairs=$2
+        shift
+        ;;
+    --save) save=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) printf 'bench.sh: unknown argument: %s\nhint: ./bench.sh --help\n' "$1" >&2; exit 2 ;;
+    esac
+    shift
+done
+case $pairs in '' | *[!0-9]* | 0) echo "bench.sh: --pairs takes a number from 1: $pairs" >&2; exit 2 ;; esac
+
+work=$(mktemp -d /tmp/dsb.XXXXXX)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-test
+cleanup() {
+    [ ! -e "$work/e/docker.pid" ] || "$here/scripts/engine.sh" stop "$work/e" >&2 || :
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+if [ -z "${DOCKER_HOST:-}" ]; then
+    "$here/scripts/engine.sh" fetch trixie "$cache" >/dev/null
+    "$here/scripts/engine.sh" start "$work/e" trixie "$cache" --runtimes runsc >/dev/null
+    DOCKER_HOST=unix://$work/e/docker.sock
+    export DOCKER_HOST
+    command -v docker >/dev/null 2>&1 || PATH=$cache/trixie/root/usr/bin:$PATH
+fi
+image=docker-sandbox-bench:latest
+"$here/scripts/engine.sh" image "$DOCKER_HOST" "$image" "$cache" >/dev/null
+
+# The cargo home stays the user's; everything that the plugin reads and writes is private.
+CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
+RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+HOME=$work/home
+DOCKER_CONFIG=$HOME/.docker
+export CARGO_HOME RUSTUP_HOME HOME DOCKER_CONFIG
+mkdir -p "$DOCKER_CONFIG"
+"$here/install.sh" >&2
+rustc --edition 2024 -O -o "$work/pairs" "$here/benches/pairs.rs"
+
+runsc="docker run --rm --runtime=runsc $image true"
+direct="$DOCKER_CONFIG/cli-plugins/docker-sandbox"
+tab=$(printf '\t')
+cat >"$work/rows" <<ROWS
+\`docker sandbox run\`${tab}docker sandbox run --rm $image true${tab}\`docker run --runtime=runsc\`${tab}$runsc
+\`docker-sandbox run\` (called directly)${tab}$direct run --rm $image true${tab}\`docker run --runtime=runsc\`${tab}$runsc
+\`docker sandbox run\`, output of 10 MB${tab}docker sandbox run --rm $image dd if=/dev/zero bs=1M count=10${tab}\`docker run --runtime=runsc\`, the same${tab}docker run --rm --runtime=runsc $image dd if=/dev/zero bs=1M count=10
+the metadata answer${tab}$direct docker-cli-plugin-metadata${tab}\`docker --version\`${tab}docker --version
+\`docker run --runtime=runsc\` (gVisor itself)${tab}$runsc${tab}\`docker run\` (runc)${tab}docker run --rm --runtime=runc $image true
+ROWS
+
+version=$(docker version --format 'CLI {{.Client.Version}}, engine {{.Server.Version}}')
+{
+    printf 'Docker %s; Linux %s; %s processors; %s pairs a row.\n\n' "$version" \
+        "$(uname -r | cut -d- -f1)" "$(getconf _NPROCESSORS_ONLN)" "$pairs"
+    "$work/pairs" "$pairs" "$work/rows"
+} >"$work/table"
+cat "$work/table"
+
+if [ "$save" = yes ]; then
+    page=$here/docs/performance.md
+    awk -v table="$work/table" '
+        /<!-- bench -->/ { print; print ""; while ((getline line < table) > 0) print line; print ""; inside = 1; next }
+        /<!-- \/bench -->/ { inside = 0 }
+        !inside { print }
+    ' "$page" >"$work/page"
+    cat "$work/page" >"$page"
+    echo "written into docs/performance.md" >&2
+fi

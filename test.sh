@@ -1,0 +1,162 @@
+#!/bin/sh
+# Every check and every test tier. What a tier needs and a fresh Debian or Ubuntu lacks is installed or fetched here.
+set -eu
+
+usage() {
+    cat <<'USAGE'
+Usage: ./test.sh [TIER...]
+
+  lint      formatting, clippy, shellcheck, licences
+  unit      unit and property tests of the library
+  cli       the plugin against a fake docker; docs and their console blocks
+  scripts   install.sh under three shells; the alias functions in bash, zsh and fish
+  requests  generated command lines, judged by real docker CLIs against a recording daemon
+  engine    scenarios on real Docker engines with real gVisor (root)
+  static    the release binary: static, small, and working in an empty root (root)
+
+Without a TIER: all of them. DOCKER_SANDBOX_CASES=N sets how many command lines `requests` generates.
+USAGE
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here"
+all='lint unit cli scripts requests engine static'
+tiers=''
+for tier; do
+    case " $all " in
+    *" $tier "*) tiers="$tiers $tier" ;;
+    *)
+        case $tier in
+        -h | --help) usage; exit 0 ;;
+        *) printf 'test.sh: there is no such tier: %s\nhint: ./test.sh --help\n' "$tier" >&2; exit 2 ;;
+        esac
+        ;;
+    esac
+done
+tiers=${tiers:-$all}
+
+wanted() { # wanted TIER
+    case " $tiers " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+step() {
+    printf '\n==> %s (%s s)\n' "$1" "$(($(date +%s) - began))"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# need PROGRAM PACKAGE: installs what is missing.
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    printf 'installing %s\n' "$2" >&2
+    as_root apt-get install -qy "$2" >/dev/null 2>&1 || {
+        as_root apt-get update -q >/dev/null
+        as_root apt-get install -qy "$2" >/dev/null
+    }
+}
+
+began=$(date +%s)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-test
+# Sockets are in there, and the path of a socket has at most 107 bytes.
+work=$(mktemp -d /tmp/dst.XXXXXX)
+engines='bookworm trixie bare'
+
+stop_engines() {
+    for engine in $engines; do
+        [ ! -e "$work/$engine" ] || as_root scripts/engine.sh stop "$work/$engine" || :
+    done
+}
+cleanup() {
+    status=$?
+    stop_engines
+    if [ "$status" = 0 ]; then rm -rf "$work"; else printf 'test.sh: what is left to look at: %s\n' "$work" >&2; fi
+    exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+start_engines() {
+    step 'real engines'
+    scripts/engine.sh fetch bookworm "$cache" >/dev/null
+    scripts/engine.sh fetch trixie "$cache" >/dev/null
+    as_root scripts/engine.sh start "$work/bookworm" bookworm "$cache"
+    as_root scripts/engine.sh start "$work/trixie" trixie "$cache"
+    as_root scripts/engine.sh start "$work/bare" trixie "$cache" --runtimes none
+    for engine in $engines; do
+        scripts/engine.sh image "unix://$work/$engine/docker.sock" sandbox-test:latest "$cache" >/dev/null
+    done
+    DOCKER_SANDBOX_TEST_ENGINES=$work
+    export DOCKER_SANDBOX_TEST_ENGINES
+}
+
+list_clis() {
+    scripts/engine.sh fetch bookworm "$cache" >/dev/null
+    scripts/engine.sh fetch trixie "$cache" >/dev/null
+    scripts/engine.sh clis "$cache" >"$work/clis"
+    DOCKER_SANDBOX_TEST_CLIS=$work/clis
+    DOCKER_SANDBOX_TEST_CACHE=$cache
+    export DOCKER_SANDBOX_TEST_CLIS DOCKER_SANDBOX_TEST_CACHE
+}
+
+nextest() { # nextest ARGS...: the faster runner where it is there
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked --no-fail-fast "$@"
+    else
+        cargo test --locked --no-fail-fast "$@"
+    fi
+}
+
+if wanted lint; then
+    step 'formatting, clippy, shellcheck, licences'
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+    need shellcheck shellcheck
+    # shellcheck disable=SC2046 # No file of ours has a blank in its name.
+    shellcheck $(git ls-files '*.sh' .ci/run tests/fakes/docker)
+    if command -v cargo-deny >/dev/null 2>&1; then
+        cargo deny check licenses bans sources
+        # The list of advisories comes from the network.
+        cargo deny check advisories || echo 'cargo deny: the advisories were not checked, or see above' >&2
+    else
+        echo 'not run: cargo deny is not installed (cargo install cargo-deny)' >&2
+    fi
+fi
+
+tests=''
+if wanted unit; then tests="$tests --lib"; fi
+if wanted cli; then tests="$tests --test cli --test docs"; fi
+if wanted requests; then tests="$tests --test requests"; fi
+if wanted engine; then tests="$tests --test engine"; fi
+if wanted requests || wanted engine || wanted cli || wanted static || wanted scripts; then
+    step 'Docker command lines'
+    need busybox busybox-static
+    list_clis
+    cat "$work/clis"
+fi
+if wanted engine || wanted static; then start_engines; fi
+
+if [ -n "$tests" ]; then
+    step "tests:$tests"
+    # shellcheck disable=SC2086 # A list of words.
+    nextest $tests
+fi
+
+if wanted scripts; then
+    step 'scripts'
+    tests/scripts.sh
+    need zsh zsh
+    need fish fish
+    cargo build --locked
+    tests/shells.sh
+fi
+
+if wanted static; then
+    step 'the release binary'
+    tests/static.sh "unix://$work/trixie/docker.sock" "$cache"
+fi
+
+step 'all of it passed'
