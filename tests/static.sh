@@ -57,33 +57,40 @@ make_root() {
     mount --bind "${host#unix://}" "$root/docker.sock"
 }
 
-in_root() {
+in_root() { # in_root PROGRAM ARGS...
     env -i PATH=/bin DOCKER_CONFIG=/config DOCKER_HOST=unix:///docker.sock \
-        "$(command -v chroot)" "$work/root" /bin/docker "$@"
+        "$(command -v chroot)" "$work/root" "$@"
 }
 
-runs_in_empty_root() {
-    in_root sandbox run --rm sandbox-test:latest dmesg >"$work/out" 2>"$work/err" || { cat "$work/err"; return 1; }
+runs() { # runs PROGRAM ARGS...: those before `run`
+    in_root "$@" run --rm sandbox-test:latest dmesg >"$work/out" 2>"$work/err" || { cat "$work/err"; return 1; }
     grep -q 'Starting gVisor' "$work/out" && [ ! -s "$work/err" ]
 }
 
-returns_codes_in_empty_root() {
+returns_codes() {
     code=0
-    in_root sandbox run --rm sandbox-test:latest sh -c 'exit 7' || code=$?
+    in_root "$@" run --rm sandbox-test:latest sh -c 'exit 7' || code=$?
     [ "$code" = 7 ]
 }
 
-refuses_in_empty_root() {
+refuses() {
     code=0
-    in_root sandbox run --rm --runtime=runc sandbox-test:latest true 2>"$work/err" || code=$?
+    in_root "$@" run --rm --runtime=runc sandbox-test:latest true 2>"$work/err" || code=$?
     [ "$code" = 125 ] && grep -q 'is not gVisor' "$work/err"
 }
 
 make_root
 check 'the installed binary is static' is_static
 check 'the installed binary has at most 3 MB' is_small
-check 'it runs a container in gVisor from an empty root' runs_in_empty_root
-check "it returns the container's exit code from an empty root" returns_codes_in_empty_root
-check 'it refuses from an empty root' refuses_in_empty_root
+direct=/config/cli-plugins/docker-sandbox
+check 'called directly, it runs a container in gVisor from an empty root' runs "$direct"
+check "called directly, it returns the container's exit code from an empty root" returns_codes "$direct"
+check 'called directly, it refuses from an empty root' refuses "$direct"
+# The docker CLI itself starts no plugin without it.
+mkdir "$work/root/dev"
+mknod -m 666 "$work/root/dev/null" c 1 3
+check 'through docker, it runs a container in gVisor beside nothing but the docker CLI' runs docker sandbox
+check "through docker, it returns the container's exit code beside nothing but the docker CLI" returns_codes docker sandbox
+check 'through docker, it refuses beside nothing but the docker CLI' refuses docker sandbox
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]
