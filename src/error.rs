@@ -90,8 +90,8 @@ fn render(error: &anyhow::Error) -> String {
     for cause in error.chain().filter_map(|cause| cause.downcast_ref::<Error>()) {
         if !cause.body.is_empty() {
             text.push('\n');
-            text.push_str(&cause.body);
-            text.push_str(if cause.body.ends_with('\n') { "\n" } else { "\n\n" });
+            text.push_str(cause.body.trim_end());
+            text.push_str("\n\n");
         }
         for hint in &cause.hints {
             text.push_str(&render_hint(hint));

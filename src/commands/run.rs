@@ -122,7 +122,7 @@ fn plan(
         Choice::Use { name, why } => Ok(Plan {
             words: line.with_runtime(&name),
             why: format!(
-                "runtime {} ({}{}); mode `{}` by {}",
+                "runtime {} ({}{}); mode `{}`, decided by {}",
                 shown(&name),
                 plain(&why),
                 if relied_on.is_some() { ", remembered" } else { "" },
@@ -182,7 +182,7 @@ fn choose(
 fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
     let mode = &settings.decision.mode;
     let what = format!(
-        "this container is NOT in gVisor: the daemon has none, and mode `{}` by {} lets it start",
+        "this container is NOT in gVisor: the daemon has none, and mode `{}`, decided by {}, lets it start",
         mode.value, mode.origin
     );
     Plan {
@@ -208,7 +208,7 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
     let words = line.words().to_vec();
     if gvisor {
         let why = format!(
-            "mode `{}` by {}, and Docker's own choice {} is gVisor: this container is sandboxed",
+            "mode `{}`, decided by {}, and Docker's own choice {} is gVisor: this container is sandboxed",
             mode.value,
             mode.origin,
             shown(&name)
@@ -222,7 +222,7 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
             relied_on: None,
         };
     }
-    let why = format!("this container is NOT in gVisor: mode `{}` by {}", mode.value, mode.origin);
+    let why = format!("this container is NOT in gVisor: mode `{}`, decided by {}", mode.value, mode.origin);
     Plan { words, runtime: None, why: why.clone(), warning: Some(why), relied_on: None }
 }
 

@@ -112,11 +112,11 @@ pub fn for_platform(platform: &Platform, verify: &str) -> String {
         Platform::Remote(endpoint) => {
             steps.say(&format!("The daemon is on another machine ({}). Do this there:", plain(endpoint)));
             steps.install();
-            steps.step("Register it and reload the daemon: running containers stay as they are", REGISTER);
+            steps.step("Register it and reload the daemon (running containers stay as they are)", REGISTER);
         }
         Platform::Linux => {
             steps.install();
-            steps.step("Register it and reload the daemon: running containers stay as they are", REGISTER);
+            steps.step("Register it and reload the daemon (running containers stay as they are)", REGISTER);
         }
     }
     steps.step("Verify: gVisor's boot lines appear", verify);

@@ -53,8 +53,8 @@ fn template(request: &Request) -> Option<String> {
         lines.truncate(MOST_LINES);
         lines.join("\n")
     };
-    // Docker runs it through Go's text/template; nothing of ours is meant for that.
-    Some(text.replace("{{", "{ {"))
+    // Docker runs it through Go's text/template: this is how that prints two braces.
+    Some(text.replace("{{", r#"{{"{{"}}"#))
 }
 
 #[cfg(test)]

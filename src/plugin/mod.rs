@@ -3,6 +3,7 @@
 pub mod completion;
 pub mod hooks;
 pub mod invocation;
+mod ledger;
 pub mod metadata;
 pub mod supervise;
 pub mod witness;

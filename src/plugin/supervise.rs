@@ -15,27 +15,17 @@ use rustix::process::{Pid, Signal, getppid, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+use super::ledger::{Ledger, Seen};
 use super::witness;
 use crate::docker::client::DockerCommand;
 
 /// The signals that `docker run` proxies and that would end us.
-pub(super) const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
-
-/// How long the other half of a pair of events may take: the witness's report after our own
-/// signal, our own signal after the socket's end. Both are underway when the first one arrives.
-const GRACE: Duration = Duration::from_millis(100);
+const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
 /// What can happen while the child runs.
 #[derive(Debug)]
 enum Event {
-    /// We got a signal.
-    Own(i32),
-    /// The witness got one.
-    Witnessed(i32),
-    /// Docker's CLI closed its socket: it was told to end.
-    SocketClosed,
-    /// Docker's CLI is gone.
-    ParentGone,
+    Seen(Seen),
     /// The child has ended.
     Ended(std::io::Result<ExitStatus>),
 }
@@ -62,9 +52,8 @@ pub fn run(command: &DockerCommand, socket: Option<&std::ffi::OsStr>) -> anyhow:
     std::thread::spawn(move || {
         let _ = events.send(Event::Ended(child.wait()));
     });
-    let witnessed = witness.is_some();
-    let status =
-        Supervisor { pid, parent, inbox, witnessed, ended: None, balance: [0; 32], told: false }.watch();
+    let ledger = Ledger::new(witness.is_some());
+    let status = watch(pid, ledger, &inbox);
     if let Some(mut witness) = witness {
         tell(Some(&mut witness), witness::DONE);
         drop(witness.stdin.take());
@@ -75,105 +64,37 @@ pub fn run(command: &DockerCommand, socket: Option<&std::ffi::OsStr>) -> anyhow:
     Ok(u8::try_from(code).unwrap_or(1))
 }
 
-struct Supervisor {
-    pid: Pid,
-    parent: Option<Pid>,
-    inbox: Receiver<Event>,
-    /// Whether there is a witness to ask.
-    witnessed: bool,
-    ended: Option<std::io::Result<ExitStatus>>,
-    /// Per signal: those that the witness reported and we did not get yet, less those that we got
-    /// and it did not report yet.
-    balance: [i32; 32],
-    /// Whether the child has been told to end, by us or by the group's signal.
-    told: bool,
+/// Passes on what the child must still be told, until it has ended.
+fn watch(pid: Pid, mut ledger: Ledger, inbox: &Receiver<Event>) -> std::io::Result<ExitStatus> {
+    loop {
+        let event = match ledger.deadline() {
+            Some(deadline) => inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match event {
+            Ok(Event::Ended(status)) => return status,
+            Ok(Event::Seen(seen)) => ledger.note(seen, Instant::now()),
+            Err(RecvTimeoutError::Timeout) => {}
+            // All senders gone cannot happen before the child's end was sent.
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(std::io::Error::other("the watch on docker ended"));
+            }
+        }
+        for signal in ledger.due(Instant::now()) {
+            if let Some(signal) = Signal::from_named_raw(signal) {
+                let _ = kill_process(pid, signal);
+            }
+        }
+    }
 }
 
-impl Supervisor {
-    fn watch(mut self) -> std::io::Result<ExitStatus> {
-        loop {
-            if let Some(status) = self.ended.take() {
-                return status;
-            }
-            match self.inbox.recv() {
-                Ok(event) => self.react(event),
-                // All senders gone cannot happen before the child's end was sent.
-                Err(_) => return Err(std::io::Error::other("the watch on docker ended")),
-            }
-        }
-    }
-
-    fn react(&mut self, event: Event) {
-        match event {
-            Event::Ended(status) => self.ended = Some(status),
-            Event::Witnessed(signal) => self.note(signal, 1),
-            Event::Own(signal) => self.own(signal),
-            Event::SocketClosed => self.docker_was_told(false),
-            Event::ParentGone => self.docker_was_told(true),
-        }
-    }
-
-    /// A signal for us alone is passed on; one for the group has reached the child by itself.
-    fn own(&mut self, signal: i32) {
-        self.note(signal, -1);
-        if self.witnessed {
-            self.wait_until(|this| this.owed(signal) >= 0);
-        }
-        let alone = self.witnessed && self.owed(signal) < 0;
-        if alone {
-            self.note(signal, 1);
-            self.send(signal);
-        }
-        self.told = true;
-    }
-
-    /// Docker's CLI has been told to end, or is gone, and does not say by which signal.
-    fn docker_was_told(&mut self, gone: bool) {
-        let mut gone = gone;
-        if !self.told {
-            // If the group was signalled, our own copy is on its way.
-            self.wait_until(|this| this.told);
-            gone |= getppid() != self.parent;
-        }
-        if !self.told {
-            // The CLI catches SIGTERM and SIGINT and stays; what ends it is the terminal's hangup.
-            self.send(if gone { SIGHUP } else { SIGTERM });
-            self.told = true;
-        }
-    }
-
-    /// Handles what arrives until `done`, the child's end, or the grace period is over.
-    fn wait_until(&mut self, done: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + GRACE;
-        while self.ended.is_none() && !done(self) {
-            match self.inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Event::Own(signal)) => {
-                    self.note(signal, -1);
-                    self.told = true;
-                }
-                Ok(Event::Witnessed(signal)) => self.note(signal, 1),
-                Ok(Event::Ended(status)) => self.ended = Some(status),
-                Ok(Event::SocketClosed | Event::ParentGone) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
-    fn note(&mut self, signal: i32, by: i32) {
-        if let Some(balance) = usize::try_from(signal).ok().and_then(|signal| self.balance.get_mut(signal)) {
-            *balance += by;
-        }
-    }
-
-    fn owed(&self, signal: i32) -> i32 {
-        usize::try_from(signal).ok().and_then(|signal| self.balance.get(signal)).copied().unwrap_or(0)
-    }
-
-    fn send(&self, signal: i32) {
-        if let Some(signal) = Signal::from_named_raw(signal) {
-            let _ = kill_process(self.pid, signal);
-        }
-    }
+/// [`FORWARDED`] less what we were started to ignore: `nohup` stays in force for the child.
+pub(super) fn forwarded() -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored =
+        status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let ignored = ignored.unwrap_or(0);
+    FORWARDED.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
 }
 
 fn tell(witness: Option<&mut Child>, line: &str) {
@@ -184,10 +105,10 @@ fn tell(witness: Option<&mut Child>, line: &str) {
 }
 
 fn watch_signals(events: Sender<Event>) -> anyhow::Result<()> {
-    let mut signals = Signals::new(FORWARDED).context("cannot watch for signals")?;
+    let mut signals = Signals::new(forwarded()).context("cannot watch for signals")?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            if events.send(Event::Own(signal)).is_err() {
+            if events.send(Event::Seen(Seen::Own(signal))).is_err() {
                 return;
             }
         }
@@ -202,7 +123,7 @@ fn watch_witness(events: &Sender<Event>) -> Option<Child> {
     std::thread::spawn(move || {
         let mut byte = [0];
         while matches!(reports.read(&mut byte), Ok(1)) {
-            if events.send(Event::Witnessed(i32::from(byte[0]))).is_err() {
+            if events.send(Event::Seen(Seen::Witnessed(i32::from(byte[0])))).is_err() {
                 return;
             }
         }
@@ -218,7 +139,7 @@ fn watch_socket(socket: &std::ffi::OsStr, events: Sender<Event>) {
         // The CLI never writes to it.
         let mut nothing = [0; 64];
         while matches!(stream.read(&mut nothing), Ok(1..)) {}
-        let _ = events.send(Event::SocketClosed);
+        let _ = events.send(Event::Seen(Seen::SocketClosed));
     });
 }
 
@@ -237,7 +158,7 @@ fn connect(socket: &std::ffi::OsStr) -> std::io::Result<std::os::unix::net::Unix
 fn watch_parent(parent: Option<Pid>, events: Sender<Event>) {
     std::thread::spawn(move || {
         wait_for_end(parent);
-        let _ = events.send(Event::ParentGone);
+        let _ = events.send(Event::Seen(Seen::ParentGone));
     });
 }
 

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::iterator::Signals;
 
 use super::invocation::WITNESS_COMMAND;
-use super::supervise::FORWARDED;
+use super::supervise::forwarded;
 
 /// The last line that we send it: the child has ended and its process id is no longer its own.
 pub(super) const DONE: &str = "done\n";
@@ -42,7 +42,7 @@ pub(super) fn start() -> Option<Child> {
 pub fn run() -> u8 {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"signal-witness");
-    let Ok(mut signals) = Signals::new(FORWARDED) else { return 1 };
+    let Ok(mut signals) = Signals::new(forwarded()) else { return 1 };
     let handle = signals.handle();
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();
