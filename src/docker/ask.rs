@@ -42,7 +42,7 @@ fn info<T: DeserializeOwned>(docker: &Docker, format: &str, limit: Duration) -> 
         .answer_within(limit)?
         .ok_or_else(|| failure::timed_out(docker, limit))?;
     let text = answer.stdout.trim();
-    // Docker 20.10 answers `null` without a daemon, and succeeds.
+    // Docker 26.1 answers `null` without a daemon, and succeeds.
     if !answer.status.success() || text.is_empty() || text == "null" {
         return Err(failure::explain(docker, &answer).into());
     }

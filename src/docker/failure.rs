@@ -15,12 +15,13 @@ pub fn explain(docker: &Docker, answer: &Answer) -> Error {
     if is_podman(docker) {
         return podman(docker);
     }
-    // Docker 20.10 answers `null` and succeeds without a daemon; `docker version` then says why.
+    // Without a daemon, Docker 26.1 answers `null` and succeeds, and 20.10 says only that our template met a
+    // null pointer; `docker version` then says why.
     let mut said = answer.stderr.clone();
-    if answer.status.success() {
+    if answer.status.success() || said.starts_with("template: ") {
         let version = docker.command(["version", "--format", "{{json .Server}}"]);
         if let Ok(Some(version)) = version.answer_within(CLIENT_ONLY) {
-            said.push_str(&version.stderr);
+            said.insert_str(0, &version.stderr);
         }
     }
     classify(docker, &said)
