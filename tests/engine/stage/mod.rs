@@ -1,0 +1,26 @@
+//! The words that scenarios are written in.
+
+pub(crate) mod engines;
+pub(crate) mod own_engine;
+pub(crate) mod process;
+pub(crate) mod scenario;
+pub(crate) mod terminal;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use engines::{Cli, Engine};
+pub(crate) use own_engine::OwnEngine;
+pub(crate) use process::{Io, Outcome, Running};
+pub(crate) use scenario::{Form, IMAGE, Scenario};
+
+/// How long anything may take that is sure to happen.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits for an observed state; fails naming it when the deadline has passed.
+pub(crate) fn wait_until(what: &str, mut seen: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !seen() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

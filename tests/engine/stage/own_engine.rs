@@ -1,0 +1,72 @@
+//! An engine for one test, which may break it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Engine, IMAGE, wait_until};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/engine.sh");
+
+/// Debian 13's engine. Stopped and removed when dropped.
+pub(crate) struct OwnEngine {
+    pub(crate) engine: Engine,
+}
+
+impl OwnEngine {
+    /// Starts one with these runtimes: `runsc`, `impostor`. See `scripts/engine.sh --help`.
+    pub(crate) fn start(runtimes: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let cache = Engine::named("trixie").cache();
+        let dir = format!("/tmp/dse-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let own = Self { engine: Engine { dir: PathBuf::from(&dir) } };
+        let cache = cache.to_str().unwrap();
+        script(&["start", &dir, "trixie", cache, "--runtimes", runtimes]);
+        script(&["image", &own.engine.host(), IMAGE, cache]);
+        own
+    }
+
+    /// Writes daemon.json.
+    pub(crate) fn configure(&self, daemon_json: &str) {
+        std::fs::write(self.engine.dir.join("daemon.json"), daemon_json).unwrap();
+    }
+
+    /// daemon.json as it is.
+    pub(crate) fn configuration(&self) -> String {
+        std::fs::read_to_string(self.engine.dir.join("daemon.json")).unwrap()
+    }
+
+    /// Makes the daemon read daemon.json, and waits until it says that it has.
+    pub(crate) fn reload(&self) {
+        let log = self.engine.dir.join("dockerd.log");
+        let count = || std::fs::read_to_string(&log).unwrap().matches("Reloaded configuration").count();
+        let before = count();
+        kill_process(self.pid(), Signal::HUP).unwrap();
+        wait_until("the daemon has reloaded its configuration", || count() > before);
+    }
+
+    fn pid(&self) -> Pid {
+        let pid = std::fs::read_to_string(self.engine.dir.join("docker.pid")).unwrap();
+        Pid::from_raw(pid.trim().parse().unwrap()).unwrap()
+    }
+}
+
+impl Drop for OwnEngine {
+    fn drop(&mut self) {
+        let dir = self.engine.dir.to_str().unwrap();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(Path::new(dir).join("dockerd.log")).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+        }
+        let stopped = Command::new("sh").args([SCRIPT, "stop", dir]).status();
+        eprintln!("engine in {dir} stopped: {stopped:?}");
+    }
+}
+
+fn script(args: &[&str]) {
+    let output = Command::new("sh").arg(SCRIPT).args(args).output().unwrap();
+    assert!(output.status.success(), "engine.sh {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
