@@ -64,10 +64,10 @@ impl RunLine {
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// Whether help is asked for. Docker looks for it among the options only.
+    /// Whether help is asked for. Docker looks for it among the options only; the last one counts.
     #[must_use]
     pub fn wants_help(&self) -> bool {
-        self.parsed.options.iter().any(|option| option.name == "help" && is_on(option))
+        self.parsed.last("help").is_some_and(is_on)
     }
 
     /// Docker's words as they were given.
@@ -196,5 +196,6 @@ mod tests {
     fn help_is_asked_for_among_the_options_only() {
         assert!(line("--rm --help").wants_help());
         assert!(!line("img --help").wants_help());
+        assert!(!line("--help --help=false img").wants_help());
     }
 }
