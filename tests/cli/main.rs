@@ -1,0 +1,12 @@
+//! The plugin against a fake `docker` on PATH: every byte it prints, every word it hands on.
+//!
+//! A test's world is [`environment::TestEnvironment`]; what it sees is a [`transcript::Transcript`].
+//! `SNAPSHOTS=overwrite cargo test --test cli` writes the snapshots anew; read what it wrote.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on panics")]
+
+mod environment;
+mod transcript;
+
+mod help;
+mod invocation;
+mod run;
