@@ -37,7 +37,7 @@ fn help(words: &[&str]) -> String {
 /// Each file's name and the content it must have.
 fn pages() -> Vec<(String, String)> {
     let tree = cli::tree();
-    let commands: Vec<&str> = tree.get_subcommands().map(clap_name).collect();
+    let commands: Vec<&str> = tree.get_subcommands().map(|command| command.get_name()).collect();
     let mut index = format!("{NOTE}# docker sandbox\n\n```text\n{}\n```\n\n", help(&[]));
     for command in &commands {
         index.push_str(&format!("- [docker sandbox {command}]({command}.md)\n"));
@@ -48,10 +48,6 @@ fn pages() -> Vec<(String, String)> {
         pages.push((format!("{command}.md"), page));
     }
     pages
-}
-
-fn clap_name(command: &clap::Command) -> &str {
-    command.get_name()
 }
 
 #[test]

@@ -97,6 +97,8 @@ impl Machine {
             // No daemon of the machine that runs the test.
             .env("DOCKER_HOST", format!("unix://{}", text(self.path("docker.sock"))))
             .env("DOCKER_CONTEXT", "")
+            // docker.sh takes it away; a block may set it.
+            .env("DOCKER_SANDBOX", "-")
             .env("DOCKER_SANDBOX_DETECT_TIMEOUT", "")
             .run();
         let after = std::fs::read_to_string(copy).unwrap();

@@ -11,6 +11,8 @@ nobody_scripted() {
 
 # --- Docker's CLI ----------------------------------------------------------------------------------------------------
 
+if [ "${DOCKER_SANDBOX-}" = - ]; then unset DOCKER_SANDBOX; fi
+
 context=default
 before=''
 while [ $# -gt 0 ]; do
