@@ -102,6 +102,8 @@ impl Context {
     /// The unix socket of the daemon in use, if it certainly is one on this machine.
     #[must_use]
     pub fn local_socket(&self, current_context: Option<&str>) -> Option<PathBuf> {
+        // Docker may find a config.json, and a context in it, where we found no home.
+        self.config_json()?;
         let chooser = Chooser {
             host: self.environment.docker_host.as_deref(),
             context: self.environment.docker_context.as_deref(),

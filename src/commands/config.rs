@@ -63,7 +63,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
             source: if weakest.is_some() {
                 format!("the machine's policy {}", policy::PATH)
             } else {
-                Origin::Default.to_string()
+                format!("there is no policy {}", policy::PATH)
             },
         },
         Row {

@@ -83,8 +83,10 @@ impl TestEnvironment {
 
     /// Scripts both questions to a daemon from one recorded answer.
     pub(crate) fn info(&self, name: &str) {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/answers").join(format!("{name}.json"));
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/answers").join(format!("{name}.json"));
+        let text =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let info: serde_json::Value = serde_json::from_str(&text).unwrap();
         self.runtimes(&info["Runtimes"].to_string());
         self.answer("info --format\n{{json .}}").stdout(&format!("{info}\n"));
@@ -103,8 +105,7 @@ impl TestEnvironment {
         let folder = self.root.join(format!("fake/answers/{number}"));
         std::fs::create_dir(&folder).unwrap();
         let (words, line) = question.split_once('\n').unwrap_or((question, ""));
-        let words: Vec<&str> =
-            words.split(' ').chain(Some(line)).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = words.split(' ').chain(Some(line)).filter(|word| !word.is_empty()).collect();
         std::fs::write(folder.join("asked"), words.join("\n")).unwrap();
         Answer { folder }
     }

@@ -7,7 +7,9 @@ use crate::environment::TestEnvironment;
 #[test]
 fn every_way_to_ask_for_help_gives_the_same() {
     let test = TestEnvironment::new();
-    let first = test.docker("help sandbox").is(str![[r#"
+    let first = test
+        .docker("help sandbox")
+        .is(str![[r#"
 exit 0
 --- stdout
 Run containers inside gVisor, with the arguments of docker run
@@ -29,7 +31,9 @@ Options:
 `docker sandbox run` is `docker run`, with a kernel of its own between the container and the host.
 If the Docker daemon has no gVisor, nothing starts, and you are told how to get it.
 
-"#]]).text().to_owned();
+"#]])
+        .text()
+        .to_owned();
     for words in ["sandbox --help", "sandbox help", "sandbox -h", "--context x sandbox --help"] {
         assert_eq!(test.docker(words).text(), first, "docker {words}");
     }
@@ -68,7 +72,9 @@ Every option of `docker run` works here too and means the same: docker run --hel
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
 
 "#]]).text().to_owned();
-    for words in ["sandbox run --help", "sandbox help run", "sandbox run --rm --help img", "sandbox run --help=true"] {
+    for words in
+        ["sandbox run --help", "sandbox help run", "sandbox run --rm --help img", "sandbox run --help=true"]
+    {
         assert_eq!(test.docker(words).text(), first, "docker {words}");
     }
     for words in ["run --help", "help run"] {

@@ -81,7 +81,8 @@ docker -D -l debug --log-level=warn -Dlinfo info --format '{{json .Runtimes}}'
 docker -D -l debug --log-level=warn -Dlinfo create --runtime=runsc img
 
 "#]]);
-    test.docker("--tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c sandbox run img").is(str![[r#"
+    test.docker("--tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c sandbox run img").is(str![[
+        r#"
 exit 0
 --- stdout
 started
@@ -89,7 +90,8 @@ started
 docker --tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c info --format '{{json .Runtimes}}'
 docker --tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c run --runtime=runsc img
 
-"#]]);
+"#
+    ]]);
     test.docker("--config /c --debug=false sandbox run img").is(str![[r#"
 exit 0
 --- stdout
@@ -253,7 +255,8 @@ docker run --runtime=runsc img
 fn a_docker_given_by_a_relative_path_is_found_from_the_working_folder() {
     let mut test = TestEnvironment::with_gvisor();
     symlink(test.path("bin/docker").canonicalize().unwrap(), test.path("work/mydocker")).unwrap();
-    test.set("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "./mydocker").docker("sandbox run img").is(str![[r#"
+    test.set("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "./mydocker").docker("sandbox run img").is(str![[
+        r#"
 exit 0
 --- stdout
 started
@@ -261,7 +264,8 @@ started
 [ROOT]/work/mydocker info --format '{{json .Runtimes}}'
 [ROOT]/work/mydocker run --runtime=runsc img
 
-"#]]);
+"#
+    ]]);
 }
 
 #[test]

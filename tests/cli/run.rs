@@ -183,7 +183,8 @@ docker run -dPe A=b -h host --runtime=runsc img
 fn our_own_options_are_taken_out_wherever_docker_would_read_one() {
     let mut test = TestEnvironment::with_gvisor();
     test.set("DOCKER_SANDBOX", "none");
-    test.docker("sandbox run --sandbox=required --detect-timeout 5s --rm --sandbox required -i img").is(str![[r#"
+    test.docker("sandbox run --sandbox=required --detect-timeout 5s --rm --sandbox required -i img").is(
+        str![[r#"
 exit 0
 --- stdout
 started
@@ -191,7 +192,8 @@ started
 docker info --format '{{json .Runtimes}}'
 docker run --rm -i --runtime=runsc img
 
-"#]]);
+"#]],
+    );
     test.docker("sandbox run --rm --no-sandbox=false --sandbox required img --verbose").is(str![[r#"
 exit 0
 --- stdout
@@ -312,7 +314,16 @@ docker run --runtime=runsc img
 #[test]
 fn words_that_are_no_utf8_reach_docker_byte_by_byte() {
     let test = TestEnvironment::with_gvisor();
-    let words = [b"sandbox".as_slice(), b"run", b"-e", b"A=\xff\xfe", b"--name=\x80\x81", b"-l\x88=\xc3", b"im\xffg", b"\xf0\x28"];
+    let words = [
+        b"sandbox".as_slice(),
+        b"run",
+        b"-e",
+        b"A=\xff\xfe",
+        b"--name=\x80\x81",
+        b"-l\x88=\xc3",
+        b"im\xffg",
+        b"\xf0\x28",
+    ];
     test.docker_words(words.map(raw)).is(str![[r#"
 exit 0
 --- stdout
@@ -336,7 +347,8 @@ docker run -e $'A=\xff\xfe' $'--name=\x80\x81' $'-l\x88=\xc3' --runtime=runsc $'
 #[test]
 fn blanks_newlines_quotes_and_empty_words_survive() {
     let test = TestEnvironment::with_gvisor();
-    test.docker_words(["sandbox", "run", "-e", "A=a b\nc'd\"e", "img", "", "  ", "*", "\\", "$(id)"]).is(str![[r#"
+    test.docker_words(["sandbox", "run", "-e", "A=a b\nc'd\"e", "img", "", "  ", "*", "\\", "$(id)"]).is(
+        str![[r#"
 exit 0
 --- stdout
 started
@@ -344,7 +356,8 @@ started
 docker info --format '{{json .Runtimes}}'
 docker run -e $'A=a b\nc\'d\"e' --runtime=runsc img '' '  ' '*' '\' '$(id)'
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

@@ -97,11 +97,16 @@ impl Transcript {
     fn gives_a_way_out(&self, expected: impl Into<snapbox::Data>) -> &Self {
         assert_eq!(self.stdout, "", "{}", self.text);
         let started = self.calls.iter().any(|call| {
-            !call.iter().any(|word| word == "--help") && call.iter().skip(1).any(|word| word == "run" || word == "create")
+            !call.iter().any(|word| word == "--help")
+                && call.iter().skip(1).any(|word| word == "run" || word == "create")
         });
         assert!(!started, "a container was started: {}", self.text);
         let last = self.stderr.lines().last().unwrap_or_default();
-        assert!(last.starts_with("    ") && self.stderr.ends_with('\n'), "the last line is no command: {}", self.text);
+        assert!(
+            last.starts_with("    ") && self.stderr.ends_with('\n'),
+            "the last line is no command: {}",
+            self.text
+        );
         assert!(!self.stderr.chars().any(|c| c.is_control() && c != '\n'), "{:?}", self.stderr);
         self.is(expected)
     }

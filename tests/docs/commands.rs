@@ -9,7 +9,8 @@ use snapbox::cmd::{Command, cargo_bin};
 
 use crate::guides;
 
-const NOTE: &str = "<!-- Generated from the command itself: SNAPSHOTS=overwrite cargo test --test docs -->\n\n";
+const NOTE: &str =
+    "<!-- Generated from the command itself: SNAPSHOTS=overwrite cargo test --test docs -->\n\n";
 
 fn folder() -> PathBuf {
     guides::root().join("docs/cli")

@@ -68,7 +68,9 @@ fn each_failure_of_the_catalogue_is_in_the_guide_under_a_text_that_is_recognised
     let texts = first_cells(&guide, "## When gVisor fails");
     let seen: BTreeSet<String> = texts
         .iter()
-        .map(|text| failures::recognise(text).map_or_else(|| format!("nothing: {text}"), |seen| seen.id.to_owned()))
+        .map(|text| {
+            failures::recognise(text).map_or_else(|| format!("nothing: {text}"), |seen| seen.id.to_owned())
+        })
         .collect();
     assert_eq!(seen, ids);
 }

@@ -2,7 +2,12 @@
 //!
 //! `./test.sh` makes the engines ready and runs this tier.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
 mod exit_codes;
 mod gvisor;

@@ -41,7 +41,12 @@ fn a_megabyte_must_come_back_unchanged_everywhere() {
             let mut running = scenario.start_run(form, ["--rm", "-i", IMAGE, "cat"], Io::Pipes);
             running.feed(bytes.clone());
             let outcome = running.end();
-            assert!(outcome.status.success() && outcome.stdout == bytes, "{:?} {}", outcome.status, outcome.err());
+            assert!(
+                outcome.status.success() && outcome.stdout == bytes,
+                "{:?} {}",
+                outcome.status,
+                outcome.err()
+            );
         }
     }
 }

@@ -205,7 +205,14 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ended with {}\n--- stdout\n{}\n--- stderr\n{}", self.line, self.status, self.out(), self.err())
+        write!(
+            f,
+            "`{}` ended with {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.line,
+            self.status,
+            self.out(),
+            self.err()
+        )
     }
 }
 

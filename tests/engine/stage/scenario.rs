@@ -146,8 +146,11 @@ impl Scenario {
             Form::Docker => ("docker", &["sandbox", "run"]),
             Form::Direct => ("docker-sandbox", &["run"]),
         };
-        let args: Vec<OsString> =
-            words.iter().map(OsString::from).chain(args.into_iter().map(|arg| arg.as_ref().to_owned())).collect();
+        let args: Vec<OsString> = words
+            .iter()
+            .map(OsString::from)
+            .chain(args.into_iter().map(|arg| arg.as_ref().to_owned()))
+            .collect();
         self.start(program, args, io)
     }
 
@@ -180,7 +183,8 @@ impl Scenario {
 
     fn surround(&self, command: &mut Command) {
         let home = self.home();
-        let path = std::env::join_paths([&home.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        let path =
+            std::env::join_paths([&home.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
         command
             .current_dir(&self.folder)
             .env_clear()

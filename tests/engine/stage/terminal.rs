@@ -27,7 +27,9 @@ impl Terminal {
     /// What a program gets.
     pub(crate) fn inside(&self) -> File {
         use rustix::fs::{Mode, OFlags, open};
-        open(self.name.as_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap().into()
+        open(self.name.as_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+            .unwrap()
+            .into()
     }
 
     /// What whoever sits before it has.
