@@ -90,6 +90,7 @@ fn classify(docker: &Docker, said: &str) -> Error {
     let silent = [
         "cannot connect",
         "connection refused",
+        "error during connect",
         "no such host",
         "no such file",
         "failed to connect",
