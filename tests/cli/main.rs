@@ -7,6 +7,8 @@
 mod environment;
 mod transcript;
 
+mod daemon;
 mod help;
 mod invocation;
+mod refusal;
 mod run;
