@@ -33,7 +33,7 @@ pub(super) fn trust(context: &Context, matches: &ArgMatches) -> anyhow::Result<(
 pub(super) fn untrust(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let path = file(context, matches)?;
     // A file that is gone can be untrusted too, by the path that it had.
-    let path = path.canonicalize().unwrap_or(path);
+    let path = project::real_path(&path).unwrap_or(path);
     if list(context)?.remove(&path)? {
         ui::out(&format!("no longer trusted: {}\n", plain(&path.to_string_lossy())))
     } else {

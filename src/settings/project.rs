@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// A project's file that says something about the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFile {
-    /// Absolute, links resolved.
+    /// See [`real_path`].
     pub path: PathBuf,
     /// The line of its `sandbox` key, from 1.
     pub line: usize,
@@ -72,10 +72,22 @@ fn invalid(path: &Path, line: usize, problem: &str, example: &str) -> Error {
     )
 }
 
-/// The file's real path and bytes. A pipe or a device would make us wait, or worse.
+/// Absolute, links to its folder resolved and a link in its own place not: otherwise a repository
+/// could borrow the trust in another one's file by linking to it.
+///
+/// # Errors
+/// Its folder is not there.
+pub fn real_path(file: &Path) -> std::io::Result<PathBuf> {
+    match (file.parent(), file.file_name()) {
+        (Some(folder), Some(name)) => Ok(folder.canonicalize()?.join(name)),
+        _ => file.canonicalize(),
+    }
+}
+
+/// The file's [`real_path`] and bytes. A pipe or a device would make us wait, or worse.
 fn content(file: &Path) -> anyhow::Result<(PathBuf, Vec<u8>)> {
     let read = || -> anyhow::Result<(PathBuf, Vec<u8>)> {
-        let path = file.canonicalize()?;
+        let path = real_path(file)?;
         let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
         let opened = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(&path)?;
         let about = opened.metadata()?;
