@@ -166,6 +166,16 @@ impl TestEnvironment {
         self.wrapper = words.into_iter().map(Into::into).collect();
     }
 
+    /// Runs the plugin as somebody without rights; whoever runs the tests without any is that already.
+    pub(crate) fn as_nobody(&mut self) {
+        if rustix::process::geteuid().is_root() {
+            let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+            self.wrapped(std::iter::once("/usr/bin/setpriv").chain(nobody));
+            // The log of calls is written by whoever is called.
+            std::fs::set_permissions(self.path("fake"), std::fs::Permissions::from_mode(0o777)).unwrap();
+        }
+    }
+
     /// Calls the plugin as Docker's CLI does for `docker WORDS`; the words are split at blanks.
     pub(crate) fn docker(&self, words: &str) -> Transcript {
         self.docker_words(words.split(' ').filter(|word| !word.is_empty()))

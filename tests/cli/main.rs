@@ -7,8 +7,16 @@
 mod environment;
 mod transcript;
 
+mod audit;
+mod completion;
 mod daemon;
 mod help;
+mod hooks;
 mod invocation;
+mod modes;
+mod policy;
+mod project;
 mod refusal;
 mod run;
+mod trust;
+mod user_settings;

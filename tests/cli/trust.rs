@@ -1,0 +1,304 @@
+//! `trust` and `untrust`: which project files may weaken the sandbox.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use snapbox::str;
+
+use crate::environment::TestEnvironment;
+
+const LIST: &str = "home/.local/share/docker-sandbox/trust.json";
+
+fn repository() -> TestEnvironment {
+    let mut test = TestEnvironment::with_gvisor();
+    test.enter("work/repo");
+    test.write("work/repo/.git/HEAD", "ref: refs/heads/main\n");
+    test.write("work/repo/agent.yaml", "sandbox: none\n");
+    test
+}
+
+/// Whether a run in the working folder goes without gVisor.
+fn weakens(test: &TestEnvironment) -> bool {
+    let seen = test.docker("sandbox run img").text().to_owned();
+    let (without, within) = (seen.contains("docker run img"), seen.contains("docker run --runtime=runsc img"));
+    assert!(without != within, "{seen}");
+    without
+}
+
+#[test]
+fn a_trusted_file_weakens_until_the_trust_is_taken_back() {
+    let test = repository();
+    test.docker("sandbox trust").is(str![[r#"
+exit 0
+--- stdout
+trusted: [ROOT]/work/repo/agent.yaml (line 1: sandbox: none, sha256 a85017c37ce30cf36c1dcb913104f671bec959d7a294a6bbd005585894b426aa)
+
+"#]]);
+    test.docker("sandbox run img").is(str![[r#"
+exit 0
+--- stdout
+started
+--- stderr
+docker sandbox: warning: this container is NOT in gVisor: mode `none` by `[ROOT]/work/repo/agent.yaml` line 1
+--- docker was called
+docker info --format '{{json .}}'
+docker --version
+docker run img
+
+"#]]);
+    test.docker("sandbox untrust").is(str![[r#"
+exit 0
+--- stdout
+no longer trusted: [ROOT]/work/repo/agent.yaml
+
+"#]]);
+    test.docker("sandbox run img").is(str![[r#"
+exit 0
+--- stdout
+started
+--- stderr
+docker sandbox: warning: ignored `sandbox: none` in `[ROOT]/work/repo/agent.yaml` line 1: a project may not weaken the sandbox by itself; if you trust it: docker sandbox trust [ROOT]/work/repo/agent.yaml
+--- docker was called
+docker info --format '{{json .Runtimes}}'
+docker run --runtime=runsc img
+
+"#]]);
+}
+
+#[test]
+fn a_file_can_be_named_from_anywhere() {
+    let mut test = repository();
+    test.enter("work");
+    test.docker("sandbox trust repo/agent.yaml").is(str![[r#"
+exit 0
+--- stdout
+trusted: [ROOT]/work/repo/agent.yaml (line 1: sandbox: none, sha256 a85017c37ce30cf36c1dcb913104f671bec959d7a294a6bbd005585894b426aa)
+
+"#]]);
+    test.enter("work/repo");
+    assert!(weakens(&test));
+    let file = test.path("work/repo/agent.yaml");
+    test.direct_words(["untrust".as_ref(), file.as_os_str()]).is(str![[r#"
+exit 0
+--- stdout
+no longer trusted: [ROOT]/work/repo/agent.yaml
+
+"#]]);
+    assert!(!weakens(&test));
+}
+
+#[test]
+fn any_change_to_the_content_ends_the_trust() {
+    let test = repository();
+    test.docker("sandbox trust");
+    assert!(weakens(&test));
+    test.write("work/repo/agent.yaml", "sandbox: none\n# one more line\n");
+    assert!(!weakens(&test));
+    test.write("work/repo/agent.yaml", "sandbox: none\n");
+    assert!(weakens(&test));
+}
+
+#[test]
+fn the_same_content_elsewhere_is_not_trusted() {
+    let mut test = repository();
+    test.docker("sandbox trust");
+    test.write("work/copy/.git/HEAD", "");
+    test.write("work/copy/agent.yaml", "sandbox: none\n");
+    test.enter("work/copy");
+    assert!(!weakens(&test));
+    symlink(test.path("work/repo"), test.path("work/link")).unwrap();
+    test.enter("work/link");
+    assert!(weakens(&test), "the same file by another way");
+}
+
+#[test]
+fn a_repository_cannot_borrow_the_trust_in_another_one_by_a_link() {
+    let mut test = repository();
+    test.docker("sandbox trust");
+    test.write("work/hostile/.git/HEAD", "");
+    symlink("../repo/agent.yaml", test.path("work/hostile/agent.yaml")).unwrap();
+    test.enter("work/hostile");
+    assert!(!weakens(&test));
+}
+
+#[test]
+fn the_list_is_for_its_owner_only() {
+    let test = repository();
+    test.docker("sandbox trust");
+    let mode = |path: &str| std::fs::metadata(test.path(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(LIST), 0o600);
+    assert_eq!(mode("home/.local/share/docker-sandbox"), 0o700);
+    let names: Vec<_> = std::fs::read_dir(test.path("home/.local/share/docker-sandbox"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["trust.json"]);
+}
+
+#[test]
+fn the_list_is_where_xdg_says() {
+    let mut test = repository();
+    let data = test.path("data");
+    test.set("XDG_DATA_HOME", data).docker("sandbox trust");
+    assert!(test.path("data/docker-sandbox/trust.json").exists() && !test.path(LIST).exists());
+}
+
+#[test]
+fn a_list_that_others_may_write_is_not_believed() {
+    let test = repository();
+    test.docker("sandbox trust");
+    std::fs::set_permissions(test.path(LIST), std::fs::Permissions::from_mode(0o666)).unwrap();
+    test.docker("sandbox run img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: `[ROOT]/home/.local/share/docker-sandbox/trust.json` can be written by others, so nothing in it is believed
+hint: remove it and trust anew what you trust:
+    rm -f [ROOT]/home/.local/share/docker-sandbox/trust.json
+
+"#]]);
+}
+
+#[test]
+fn a_list_that_is_no_list_is_refused() {
+    let test = repository();
+    test.docker("sandbox trust");
+    let file = test.write(LIST, "nonsense");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    test.docker("sandbox run img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: `[ROOT]/home/.local/share/docker-sandbox/trust.json` is no list of trusted files: expected ident at line 1 column 2
+hint: remove it and trust anew what you trust:
+    rm -f [ROOT]/home/.local/share/docker-sandbox/trust.json
+
+"#]]);
+    test.docker("sandbox trust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: `[ROOT]/home/.local/share/docker-sandbox/trust.json` is no list of trusted files: expected ident at line 1 column 2
+hint: remove it and trust anew what you trust:
+    rm -f [ROOT]/home/.local/share/docker-sandbox/trust.json
+
+"#]]);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written_is_said() {
+    let mut test = repository();
+    test.write("home/.local", "a file where a folder should be");
+    test.docker("sandbox trust").is(str![[r#"
+exit 1
+--- stderr
+docker sandbox: cannot read `[ROOT]/home/.local/share/docker-sandbox/trust.json`: Not a directory (os error 20)
+
+"#]]);
+    std::fs::remove_file(test.path("home/.local")).unwrap();
+    std::fs::create_dir(test.path("data")).unwrap();
+    let data = test.path("data");
+    test.set("XDG_DATA_HOME", data).as_nobody();
+    test.docker("sandbox trust").is(str![[r#"
+exit 1
+--- stderr
+docker sandbox: cannot make the folder `[ROOT]/data/docker-sandbox`: Permission denied (os error 13)
+
+"#]]);
+}
+
+#[test]
+fn there_must_be_something_to_trust() {
+    let mut test = TestEnvironment::new();
+    test.docker("sandbox trust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: no agent.yaml between `[ROOT]/work` and the root of its repository
+hint: name the file:
+    docker sandbox trust FILE
+
+"#]]);
+    test.docker("sandbox untrust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: no agent.yaml between `[ROOT]/work` and the root of its repository
+hint: name the file:
+    docker sandbox trust FILE
+
+"#]]);
+    test.write("work/agent.yaml", "name: x\n");
+    test.docker("sandbox trust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: `[ROOT]/work/agent.yaml` says nothing about the sandbox, so there is nothing to trust
+hint: see what is in force:
+    docker sandbox config
+
+"#]]);
+    test.docker("sandbox untrust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: `[ROOT]/work/agent.yaml` was not trusted
+hint: see what is in force:
+    docker sandbox config
+
+"#]]);
+    test.docker("sandbox trust gone.yaml").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: cannot read the project's `[ROOT]/work/gone.yaml`: No such file or directory (os error 2)
+hint: see what it is:
+    ls -l [ROOT]/work/gone.yaml
+
+"#]]);
+    test.docker("sandbox untrust gone.yaml").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: `[ROOT]/work/gone.yaml` was not trusted
+hint: see what is in force:
+    docker sandbox config
+
+"#]]);
+    test.docker("sandbox trust .").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: cannot read the project's `[ROOT]/work/.`: it is no regular file
+hint: see what it is:
+    ls -l [ROOT]/work/.
+
+"#]]);
+    test.enter("work/empty");
+    test.direct("trust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: no agent.yaml between `[ROOT]/work/empty` and the root of its repository
+hint: name the file:
+    docker-sandbox trust FILE
+
+"#]]);
+}
+
+#[test]
+fn a_file_that_is_gone_can_be_untrusted() {
+    let test = repository();
+    test.docker("sandbox trust");
+    std::fs::remove_file(test.path("work/repo/agent.yaml")).unwrap();
+    test.docker("sandbox untrust agent.yaml").is(str![[r#"
+exit 0
+--- stdout
+no longer trusted: [ROOT]/work/repo/agent.yaml
+
+"#]]);
+    test.write("work/repo/agent.yaml", "sandbox: none\n");
+    assert!(!weakens(&test));
+}
+
+#[test]
+fn a_file_that_is_invalid_is_not_trusted() {
+    let test = repository();
+    test.write("work/repo/agent.yaml", "sandbox: nope\n");
+    test.docker("sandbox trust").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: `nope` is no sandbox mode: required, preferred or none
+hint: correct that line, for example to `sandbox: required`:
+    ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
+
+"#]]);
+}
