@@ -9,8 +9,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod ends;
 mod exit_codes;
+mod flags;
 mod gvisor;
+mod hung;
+mod memory;
+mod opt_out;
+mod policy;
 mod refusal;
+mod reports;
+mod signals;
 mod stage;
 mod streams;
+mod tty;

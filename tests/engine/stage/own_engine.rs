@@ -19,13 +19,24 @@ impl OwnEngine {
     /// Starts one with these runtimes: `runsc`, `impostor`. See `scripts/engine.sh --help`.
     pub(crate) fn start(runtimes: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let cache = Engine::named("trixie").cache();
         let dir = format!("/tmp/dse-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let own = Self { engine: Engine { dir: PathBuf::from(&dir) } };
-        let cache = cache.to_str().unwrap();
-        script(&["start", &dir, "trixie", cache, "--runtimes", runtimes]);
-        script(&["image", &own.engine.host(), IMAGE, cache]);
+        own.begin(runtimes);
         own
+    }
+
+    fn begin(&self, runtimes: &str) {
+        let cache = Engine::named("trixie").cache();
+        let cache = cache.to_str().unwrap();
+        let dir = self.engine.dir.to_str().unwrap();
+        script(&["start", dir, "trixie", cache, "--runtimes", runtimes]);
+        script(&["image", &self.engine.host(), IMAGE, cache]);
+    }
+
+    /// Puts another daemon with other runtimes behind the same socket.
+    pub(crate) fn replace(&self, runtimes: &str) {
+        script(&["stop", self.engine.dir.to_str().unwrap()]);
+        self.begin(runtimes);
     }
 
     /// Writes daemon.json.
