@@ -27,10 +27,11 @@ struct Report {
 }
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    let settings = load::load(context, &Ours::default())?;
+    let settings = load::survey(context, &Ours::default())?;
     let report = Report { settings: rows(&settings), warnings: warnings(context, &settings)? };
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        return ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?));
+        ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+        return Ok(load::within_policy(context, &settings)?);
     }
     let width = report
         .settings
@@ -48,7 +49,8 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     for warning in &report.warnings {
         ui::warn(warning);
     }
-    Ok(())
+    // Shown all the same: who looks here wants to know why nothing starts.
+    Ok(load::within_policy(context, &settings)?)
 }
 
 fn rows(settings: &Settings) -> Vec<Row> {

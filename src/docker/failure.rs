@@ -79,12 +79,10 @@ fn classify(docker: &Docker, said: &str) -> Error {
             .hint("see which host is meant, then make `ssh` to it work:", "docker context ls");
     }
     if lower.contains("permission denied") {
-        return Error::new(format!("no permission to use the Docker daemon's socket: {detail}"))
-            .hint(
-                "join the group that owns it, then log in again:",
-                "sudo usermod -aG docker \"$USER\" && newgrp docker",
-            )
-            .hint("or run this one command as root:", "sudo docker sandbox run …");
+        return Error::new(format!("no permission to use the Docker daemon's socket: {detail}")).hint(
+            "join the group that owns it, then log in again:",
+            "sudo usermod -aG docker \"$USER\" && newgrp docker",
+        );
     }
     let gone = lower.contains("not found") || lower.contains("does not exist");
     let context_missing = lower.contains("context") && gone;

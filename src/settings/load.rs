@@ -39,6 +39,16 @@ pub struct Settings {
 /// # Errors
 /// A source cannot be read or says something invalid, or the policy forbids what was asked for.
 pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
+    let settings = survey(context, ours)?;
+    within_policy(context, &settings)?;
+    Ok(settings)
+}
+
+/// Reads all sources and decides, whatever the policy says to it: for showing, not for starting.
+///
+/// # Errors
+/// A source cannot be read or says something invalid.
+pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
     let policy = policy::read()?;
     let config_json = context.config_json();
     let config: ConfigFile<UserSettings> = match &config_json {
@@ -55,8 +65,7 @@ pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         project: project(context)?,
         user: user.mode.map(|value| Sourced { value, origin: user_origin("mode") }),
     };
-    let decision =
-        decide::decide(&sources, policy.as_ref()).map_err(|below| below_policy(context, &below))?;
+    let decision = decide::decide(&sources);
     let audit = match user.audit {
         Some(path) => Some(Sourced { value: audit_file(context, &path)?, origin: user_origin("audit") }),
         None => None,
@@ -69,6 +78,15 @@ pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         },
     };
     Ok(Settings { decision, policy, detect_timeout, audit, current_context })
+}
+
+/// Whether the machine's policy allows what was decided.
+///
+/// # Errors
+/// It does not: who asked for what, and the ways to ask for more.
+pub fn within_policy(context: &Context, settings: &Settings) -> Result<(), Error> {
+    decide::allowed(&settings.decision, settings.policy.as_ref())
+        .map_err(|below| below_policy(context, &below))
 }
 
 /// Keys of `plugins.sandbox` that mean nothing to us or to Docker.

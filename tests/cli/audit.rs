@@ -81,36 +81,55 @@ docker info --format '{{json .}}'
 docker run --runtime runsc img
 
 "#]]);
-    assert_data_eq!(log(&test), str![[r#"
+    assert_data_eq!(
+        log(&test),
+        str![[r#"
 {"time":"…","command":"run","mode":"required","decided_by":"the default","sandboxed":true,"runtime":"runsc","image":"img","argv":["--rm","img","true"]}
 {"time":"…","command":"create","mode":"required","decided_by":"the default","sandboxed":true,"runtime":"runsc","image":"img","argv":["--name","x","img"]}
 {"time":"…","command":"run","mode":"none","decided_by":"`--no-sandbox` on the command line","sandboxed":false,"runtime":"runc","image":"img","argv":["--runtime=runc","img"]}
 {"time":"…","command":"run","mode":"none","decided_by":"`--sandbox=none` on the command line","sandboxed":false,"runtime":null,"image":"img","argv":["img"]}
 {"time":"…","command":"run","mode":"none","decided_by":"`--sandbox=none` on the command line","sandboxed":true,"runtime":"runsc","image":"img","argv":["--runtime","runsc","img"]}
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_fallback_is_in_the_log() {
     let test = audited("debian");
     test.docker("sandbox run --sandbox=preferred img");
-    assert_data_eq!(log(&test), str![[r#"
+    assert_data_eq!(
+        log(&test),
+        str![[r#"
 {"time":"…","command":"run","mode":"preferred","decided_by":"`--sandbox=preferred` on the command line","sandboxed":false,"runtime":null,"image":"img","argv":["img"]}
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn values_of_environment_variables_are_taken_out_in_every_spelling() {
     let test = audited("gvisor");
     test.docker("sandbox run -e A=one --env B=two --env=C=three -eD=four -itdeE=five -e=F=six -e G --env=H -e I=a=b img -e J=seven --env K=eight");
-    test.docker_words(["sandbox", "run", "-e", "A=one two\nthree", "--env-file", "/f", "-l", "L=kept", "img"]);
-    assert_data_eq!(log(&test), str![[r#"
+    test.docker_words([
+        "sandbox",
+        "run",
+        "-e",
+        "A=one two\nthree",
+        "--env-file",
+        "/f",
+        "-l",
+        "L=kept",
+        "img",
+    ]);
+    assert_data_eq!(
+        log(&test),
+        str![[r#"
 {"time":"…","command":"run","mode":"required","decided_by":"the default","sandboxed":true,"runtime":"runsc","image":"img","argv":["-e","A=***","--env","B=***","--env=C=***","-eD=***","-itdeE=***","-e=F=***","-e","G","--env=H","-e","I=***","img","-e","J=seven","--env","K=eight"]}
 {"time":"…","command":"run","mode":"required","decided_by":"the default","sandboxed":true,"runtime":"runsc","image":"img","argv":["-e","A=***","--env-file","/f","-l","L=kept","img"]}
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -96,7 +96,8 @@ docker __complete run --na
 #[test]
 fn options_of_docker_and_ours_are_offered_together() {
     let test = TestEnvironment::new();
-    test.answer("__complete run").stdout("--name\tAssign a name to the container\n--rm\tAutomatically remove\n:4\n")
+    test.answer("__complete run")
+        .stdout("--name\tAssign a name to the container\n--rm\tAutomatically remove\n:4\n")
         .stderr("Completion ended with directive: ShellCompDirectiveNoFileComp\n");
     complete(&test, "sandbox run --").is(str![[r#"
 exit 0

@@ -16,7 +16,8 @@ fn answering(stdout: &str, stderr: &str, status: u8) -> TestEnvironment {
     test
 }
 
-const DOWN: &str = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n";
+const DOWN: &str =
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n";
 
 #[test]
 fn an_unreachable_daemon_is_told_apart_with_docker_28() {
@@ -138,8 +139,6 @@ exit 125
 docker sandbox: no permission to use the Docker daemon's socket: permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied
 hint: join the group that owns it, then log in again:
     sudo usermod -aG docker "$USER" && newgrp docker
-hint: or run this one command as root:
-    sudo docker sandbox run …
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker --version
@@ -153,8 +152,6 @@ exit 125
 docker sandbox: no permission to use the Docker daemon's socket: Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied
 hint: join the group that owns it, then log in again:
     sudo usermod -aG docker "$USER" && newgrp docker
-hint: or run this one command as root:
-    sudo docker sandbox run …
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker --version
@@ -205,7 +202,8 @@ hint: or, if it is installed, put its folder on PATH:
     export PATH="$PATH:/usr/local/bin"
 
 "#]]);
-    test.set("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/gone/docker").docker("sandbox run img").refuses(str![[r#"
+    test.set("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/gone/docker").docker("sandbox run img").refuses(
+        str![[r#"
 exit 125
 --- stderr
 docker sandbox: docker is not installed: no program `/gone/docker` on PATH
@@ -214,7 +212,8 @@ hint: install Docker's command line (Debian, Ubuntu; other systems: https://docs
 hint: or, if it is installed, put its folder on PATH:
     export PATH="$PATH:/usr/local/bin"
 
-"#]]);
+"#]],
+    );
     test.unset("PATH").direct("run img").refuses(str![[r#"
 exit 125
 --- stderr
@@ -293,7 +292,9 @@ docker --version
 
 "#]]);
     // Debian's podman-docker says so on stderr at every call.
-    test.answer("--version").stdout("podman version 4.3.1\n").stderr("Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.\n");
+    test.answer("--version")
+        .stdout("podman version 4.3.1\n")
+        .stderr("Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.\n");
     test.direct("create img").refuses(str![[r#"
 exit 125
 --- stderr
@@ -455,12 +456,23 @@ hint: correct that line:
 
 #[test]
 fn an_answer_that_makes_no_sense_is_refused() {
-    for answer in ["hello\n", "[1,2]\n", "\"runsc\"\n", "{\"runsc\":\"yes\"}\n", "{\"runsc\":{\"path\":7}}\n", "\n", "{\"runsc\":{\"path\":\"/usr/bin/runsc\"}"] {
+    for answer in [
+        "hello\n",
+        "[1,2]\n",
+        "\"runsc\"\n",
+        "{\"runsc\":\"yes\"}\n",
+        "{\"runsc\":{\"path\":7}}\n",
+        "\n",
+        "{\"runsc\":{\"path\":\"/usr/bin/runsc\"}",
+    ] {
         let test = answering(answer, "", 0);
         test.answer("version").stdout("{}\n");
         let seen = test.docker("sandbox run img");
         let text = seen.text();
-        assert!(text.starts_with("exit 125\n--- stderr\ndocker sandbox: `docker info` failed"), "{answer}: {text}");
+        assert!(
+            text.starts_with("exit 125\n--- stderr\ndocker sandbox: `docker info` failed"),
+            "{answer}: {text}"
+        );
     }
     let test = answering("hello\n", "", 0);
     test.answer("version").stdout("{}\n");
@@ -507,7 +519,8 @@ docker --version
 
 #[test]
 fn nothing_that_a_failing_docker_says_drives_the_terminal() {
-    answering("\x1b[2J", "\x1b]0;owned\x07\x1b[31mboom\r\u{202e}\n", 1).docker("sandbox run img").refuses(str![[r#"
+    answering("\x1b[2J", "\x1b]0;owned\x07\x1b[31mboom\r\u{202e}\n", 1).docker("sandbox run img").refuses(
+        str![[r#"
 exit 125
 --- stderr
 docker sandbox: `docker info` failed: \u{1b}]0;owned\u{7}\u{1b}[31mboom\u{d}\u{202e}
@@ -517,7 +530,8 @@ hint: see it fail by hand:
 docker info --format '{{json .Runtimes}}'
 docker --version
 
-"#]]);
+"#]],
+    );
     answering("\x1b[2J\n", "", 0).docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr

@@ -12,7 +12,8 @@ fn after(test: &TestEnvironment, request: &Value) -> Transcript {
 
 /// What Docker prints: the answer's template.
 fn said(command: &str, error: &str) -> String {
-    let seen = after(&TestEnvironment::new(), &json!({"RootCmd": command, "Flags": {}, "CommandError": error}));
+    let seen =
+        after(&TestEnvironment::new(), &json!({"RootCmd": command, "Flags": {}, "CommandError": error}));
     let text = seen.text();
     let Some(answer) = text.strip_prefix("exit 0\n--- stdout\n") else {
         assert_eq!(text, "exit 0\n");
@@ -34,9 +35,18 @@ exit 0
 {"Type":0,"Template":"Run the same inside gVisor, a kernel of its own → docker sandbox run …"}
 
 "#]]);
-    assert_data_eq!(said("create", ""), str!["Run the same inside gVisor, a kernel of its own → docker sandbox create …"]);
-    assert_data_eq!(said("container run", ""), str!["Run the same inside gVisor, a kernel of its own → docker sandbox run …"]);
-    assert_data_eq!(said("container create", ""), str!["Run the same inside gVisor, a kernel of its own → docker sandbox create …"]);
+    assert_data_eq!(
+        said("create", ""),
+        str!["Run the same inside gVisor, a kernel of its own → docker sandbox create …"]
+    );
+    assert_data_eq!(
+        said("container run", ""),
+        str!["Run the same inside gVisor, a kernel of its own → docker sandbox run …"]
+    );
+    assert_data_eq!(
+        said("container create", ""),
+        str!["Run the same inside gVisor, a kernel of its own → docker sandbox create …"]
+    );
 }
 
 #[test]
@@ -48,28 +58,45 @@ fn after_any_other_command_there_is_nothing_to_say() {
 
 #[test]
 fn an_error_that_has_nothing_to_do_with_gvisor_is_left_alone() {
-    for error in ["exit status 1", "pull access denied for x", "Cannot connect to the Docker daemon at unix:///x."] {
+    for error in
+        ["exit status 1", "pull access denied for x", "Cannot connect to the Docker daemon at unix:///x."]
+    {
         assert_eq!(said("run", error), "", "{error}");
     }
 }
 
 #[test]
 fn a_runtime_that_is_not_registered_is_explained() {
-    let modern = said("run", "docker: Error response from daemon: unknown or invalid runtime name: runsc\n\nRun 'docker run --help' for more information");
-    assert_data_eq!(modern.clone(), str![[r#"
+    let modern = said(
+        "run",
+        "docker: Error response from daemon: unknown or invalid runtime name: runsc\n\nRun 'docker run --help' for more information",
+    );
+    assert_data_eq!(
+        modern.clone(),
+        str![[r#"
 gVisor: the runtime is not registered with the Docker daemon, or the daemon was not reloaded since
 Register it and reload the daemon:
     sudo runsc install
     sudo systemctl reload docker
     docker info --format '{ {json .Runtimes}}'
-"#]]);
-    assert_eq!(said("create", "docker: Error response from daemon: Unknown runtime specified runsc.\nSee 'docker run --help'."), modern);
+"#]]
+    );
+    assert_eq!(
+        said(
+            "create",
+            "docker: Error response from daemon: Unknown runtime specified runsc.\nSee 'docker run --help'."
+        ),
+        modern
+    );
 }
 
 #[test]
 fn a_runsc_too_old_for_its_kernel_is_explained() {
     assert_data_eq!(
-        said("run", "docker: Error response from daemon: failed to create task: OCI runtime create failed: creating container: cannot create sandbox: cannot run with network enabled in root network namespace: unknown"),
+        said(
+            "run",
+            "docker: Error response from daemon: failed to create task: OCI runtime create failed: creating container: cannot create sandbox: cannot run with network enabled in root network namespace: unknown"
+        ),
         str![[r#"
 gVisor: this runsc is older than release-20240807.0 and the kernel newer (google/gvisor#10704), or `--network=host` on Docker 24 or older
 Upgrade runsc, or register it with the container's own network stack and reload:
@@ -82,7 +109,10 @@ Upgrade runsc, or register it with the container's own network stack and reload:
 #[test]
 fn a_sentry_that_died_is_explained() {
     assert_data_eq!(
-        said("run", "docker: Error response from daemon: OCI runtime create failed: creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: unknown."),
+        said(
+            "run",
+            "docker: Error response from daemon: OCI runtime create failed: creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: unknown."
+        ),
         str![[r#"
 gVisor: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, or an old CPU
 Use the systrap platform, allow tracing, and reload:
@@ -96,7 +126,10 @@ Use the systrap platform, allow tracing, and reload:
 #[test]
 fn a_missing_binary_is_explained() {
     assert_data_eq!(
-        said("run", "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/io.containerd.runtime.v2.task/moby/x/log.json: no such file or directory): fork/exec /usr/local/bin/runsc: no such file or directory: unknown"),
+        said(
+            "run",
+            "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/io.containerd.runtime.v2.task/moby/x/log.json: no such file or directory): fork/exec /usr/local/bin/runsc: no such file or directory: unknown"
+        ),
         str![[r#"
 gVisor: the registered path of runsc does not exist on the daemon's host
 Register it where it is, and reload:
@@ -110,7 +143,10 @@ Register it where it is, and reload:
 #[test]
 fn a_flag_that_runsc_does_not_know_is_explained() {
     assert_data_eq!(
-        said("run", "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/x/log.json: no such file or directory): /usr/bin/runsc did not terminate successfully: exit status 2: unknown"),
+        said(
+            "run",
+            "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/x/log.json: no such file or directory): /usr/bin/runsc did not terminate successfully: exit status 2: unknown"
+        ),
         str![[r#"
 gVisor: runsc does not know one of its runtimeArgs, or `--pids-limit` is below the 40 or so that it needs itself
 See what runsc says to them, with the path and arguments from:
@@ -122,7 +158,10 @@ See what runsc says to them, with the path and arguments from:
 #[test]
 fn rootless_docker_is_explained() {
     assert_data_eq!(
-        said("run", "docker: Error response from daemon: OCI runtime create failed: creating container: cannot set up cgroup for root: configuring cgroup: mkdir /sys/fs/cgroup/x: permission denied: unknown"),
+        said(
+            "run",
+            "docker: Error response from daemon: OCI runtime create failed: creating container: cannot set up cgroup for root: configuring cgroup: mkdir /sys/fs/cgroup/x: permission denied: unknown"
+        ),
         str![[r#"
 gVisor: rootless Docker may not set up the sandbox's cgroup
 Add `--ignore-cgroups` to the runtime's runtimeArgs, then:
@@ -140,10 +179,12 @@ fn our_own_run_is_not_told_how_to_use_us() {
 exit 0
 
 "#]]);
-    after(&test, &json!({"RootCmd": "run", "CommandError": "unknown or invalid runtime name: runsc"})).is(str![[r#"
+    after(&test, &json!({"RootCmd": "run", "CommandError": "unknown or invalid runtime name: runsc"})).is(
+        str![[r#"
 exit 0
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

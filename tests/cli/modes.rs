@@ -169,14 +169,17 @@ fn flag_environment_project_and_user_in_this_order() {
     seen.push(mode(&test, ""));
     seen.push(mode(&test, "--sandbox=required"));
     seen.push(mode(&test, "--sandbox=required --no-sandbox"));
-    snapbox::assert_data_eq!(seen.join("\n"), str![[r#"
+    snapbox::assert_data_eq!(
+        seen.join("\n"),
+        str![[r#"
 mode `required` by the default
 mode `preferred` by `plugins.sandbox.mode` in `/home/.docker/config.json`
 mode `none` by `/work/repo/agent.yaml` line 1
 mode `preferred` by the environment variable `DOCKER_SANDBOX`
 mode `required` by `--sandbox=required` on the command line
 mode `none` by `--no-sandbox` on the command line
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -396,7 +399,10 @@ hint: or take it away:
 
 "#]]);
     test.unset("DOCKER_SANDBOX");
-    test.write("home/.docker/config.json", "{\n  \"plugins\": {\n    \"sandbox\": {\n      \"mode\": \"nnone\"\n    }\n  }\n}\n");
+    test.write(
+        "home/.docker/config.json",
+        "{\n  \"plugins\": {\n    \"sandbox\": {\n      \"mode\": \"nnone\"\n    }\n  }\n}\n",
+    );
     test.docker("sandbox run --sandbox=required img").refuses(str![[r#"
 exit 125
 --- stderr

@@ -326,7 +326,8 @@ fn a_policy_that_we_have_no_permission_for_starts_nothing() {
         return;
     }
     let mut test = policy(r#"{"weakest-mode": "required"}"#);
-    std::fs::set_permissions(test.path("etc/docker/sandbox-policy.json"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(test.path("etc/docker/sandbox-policy.json"), std::fs::Permissions::from_mode(0))
+        .unwrap();
     let script = "/bin/mount --bind \"$0\" /etc && exec /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
     let etc = test.path("etc").display().to_string();
     test.wrapped(["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, &etc]);

@@ -196,7 +196,9 @@ docker run --runtime=runsc img
 
 #[test]
 fn other_tools_keys_are_ignored() {
-    let test = repository("# for agents\nname: x\nmodel: {sandbox: none}\ntools:\n  - sandbox: none\n---\nsandbox: none\n");
+    let test = repository(
+        "# for agents\nname: x\nmodel: {sandbox: none}\ntools:\n  - sandbox: none\n---\nsandbox: none\n",
+    );
     test.docker("sandbox run img").is(str![[r#"
 exit 0
 --- stdout
@@ -426,6 +428,10 @@ fn a_link_to_nowhere_and_a_link_to_itself_are_refused() {
         let test = TestEnvironment::with_gvisor();
         symlink(target, test.path("work/agent.yaml")).unwrap();
         let seen = test.docker("sandbox run img");
-        assert!(seen.text().starts_with("exit 125\n--- stderr\ndocker sandbox: cannot read the project's "), "{}", seen.text());
+        assert!(
+            seen.text().starts_with("exit 125\n--- stderr\ndocker sandbox: cannot read the project's "),
+            "{}",
+            seen.text()
+        );
     }
 }

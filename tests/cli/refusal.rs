@@ -333,7 +333,9 @@ docker context inspect --format '{{.Endpoints.docker.Host}}'
 "#]]).text().to_owned();
     let test = TestEnvironment::without_gvisor("debian");
     test.endpoint("unix:///Users/me/.colima/default/docker.sock");
-    let steps = |text: &str| text.split("Colima runs").nth(1).map(|rest| rest.split("--- docker").next().unwrap().to_owned());
+    let steps = |text: &str| {
+        text.split("Colima runs").nth(1).map(|rest| rest.split("--- docker").next().unwrap().to_owned())
+    };
     let other = test.docker("sandbox run img").text().replace(&test.path("").display().to_string(), "");
     assert!(steps(&text).is_some() && steps(&other).is_some(), "{other}");
 }

@@ -19,7 +19,8 @@ fn repository() -> TestEnvironment {
 /// Whether a run in the working folder goes without gVisor.
 fn weakens(test: &TestEnvironment) -> bool {
     let seen = test.docker("sandbox run img").text().to_owned();
-    let (without, within) = (seen.contains("docker run img"), seen.contains("docker run --runtime=runsc img"));
+    let (without, within) =
+        (seen.contains("docker run img"), seen.contains("docker run --runtime=runsc img"));
     assert!(without != within, "{seen}");
     without
 }

@@ -82,7 +82,9 @@ hint: correct that line:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
-    with_file("{\"plugins\": {\"sandbox\": {\"mode\": \"none\", \"mode\": \"required\"}}}").docker("sandbox run img").refuses(str![[r#"
+    with_file("{\"plugins\": {\"sandbox\": {\"mode\": \"none\", \"mode\": \"required\"}}}")
+        .docker("sandbox run img")
+        .refuses(str![[r#"
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 47: duplicate field `mode`
@@ -141,7 +143,8 @@ hint: make it readable for you:
 #[test]
 fn a_file_that_we_have_no_permission_for_is_refused() {
     let mut test = with_file("{}");
-    std::fs::set_permissions(test.path("home/.docker/config.json"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(test.path("home/.docker/config.json"), std::fs::Permissions::from_mode(0))
+        .unwrap();
     test.as_nobody();
     test.docker("sandbox run img").refuses(str![[r#"
 exit 125
