@@ -89,8 +89,7 @@ fn sigterm_must_end_what_does_not_listen_as_it_does_for_docker_run() {
     let ended = |form| {
         let scenario = Scenario::on("trixie");
         let name = scenario.name();
-        let running =
-            scenario.start_run(form, ["--rm", "--init", "--name", name, IMAGE, "sleep", "600"], Io::Pipes);
+        let running = scenario.start_run(form, ["--rm", "--init", "--name", name, IMAGE, "sleep", "600"], Io::Pipes);
         wait_until("the container runs", || scenario.inspect(name, "{{.State.Running}}") == "true");
         running.signal(Signal::TERM);
         let status = running.end().status;
@@ -184,9 +183,7 @@ fn a_killed_witness_must_not_cost_a_signal_to_the_group() {
 
 #[test]
 fn a_signal_to_the_plugin_alone_must_be_passed_on() {
-    for (signal, name, code) in
-        [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)]
-    {
+    for (signal, name, code) in [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)] {
         let scenario = Scenario::on("trixie");
         let running = start(&scenario, Form::Docker, Io::Pipes);
         kill_process(process(&running, "/docker-sandbox"), signal).unwrap();
