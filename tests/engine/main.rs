@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod early;
 mod ends;
 mod exit_codes;
 mod flags;
@@ -17,6 +18,7 @@ mod hung;
 mod memory;
 mod opt_out;
 mod policy;
+mod recordings;
 mod refusal;
 mod reports;
 mod signals;
