@@ -2,7 +2,7 @@
 //!
 //! Source: cobra's `__complete` protocol: `value<TAB>description` lines, then `:DIRECTIVE`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -42,7 +42,9 @@ fn complete(context: &Context, words: &[OsString]) -> Answer {
     let Some(command) = tree.find_subcommand(verb) else { return ours(Vec::new(), &unfinished, NO_FILES) };
     match command.get_name() {
         name @ ("run" | "create") => of_docker(context, command, name, given, &unfinished),
-        _ if unfinished.starts_with('-') => ours(options(command), &unfinished, NO_FILES),
+        _ if unfinished.starts_with('-') && !unfinished.contains('=') => {
+            ours(options(command), &unfinished, NO_FILES)
+        }
         _ => of_command(command, given, &unfinished),
     }
 }
@@ -55,9 +57,8 @@ fn of_docker(
     given: &[OsString],
     unfinished: &str,
 ) -> Answer {
-    let own = values(command, given, unfinished);
-    if let Some(values) = own {
-        return ours(values, unfinished, NO_FILES);
+    if let Some((values, begun)) = values(command, given, unfinished) {
+        return ours(values, begun, NO_FILES);
     }
     let flags = Flags::run();
     // Our options are nothing that Docker could complete behind.
@@ -93,12 +94,14 @@ fn ask(context: &Context, verb: &str, words: &[OsString], unfinished: &str) -> O
     Some(Answer { candidates, directive })
 }
 
-/// The values of our option that `unfinished` belongs to, if it belongs to one.
-fn values(command: &Command, given: &[OsString], unfinished: &str) -> Option<Vec<(String, String)>> {
-    let (option, prefix) = match unfinished.split_once('=') {
-        Some((option, _)) => (option.to_owned(), format!("{option}=")),
-        None => (given.last()?.to_string_lossy().into_owned(), String::new()),
-    };
+/// The values of our option that `unfinished` belongs to, if it belongs to one, and what is there
+/// of the value. As cobra's, they come without the `--option=`: the shells put that before them.
+fn values<'a>(
+    command: &Command,
+    given: &[OsString],
+    unfinished: &'a str,
+) -> Option<(Vec<(String, String)>, &'a str)> {
+    let (option, begun) = option_and_value(given, unfinished)?;
     let name = option.strip_prefix("--").filter(|name| *name == "sandbox" || *name == "detect-timeout")?;
     command.get_arguments().find(|arg| arg.get_long() == Some(name))?;
     let offered: &[(&str, &str)] = if name == "sandbox" {
@@ -110,19 +113,32 @@ fn values(command: &Command, given: &[OsString], unfinished: &str) -> Option<Vec
     } else {
         &[("10s", ""), ("60s", "")]
     };
-    Some(offered.iter().map(|(value, about)| (format!("{prefix}{value}"), (*about).to_owned())).collect())
+    Some((offered.iter().map(|(value, about)| ((*value).to_owned(), (*about).to_owned())).collect(), begun))
+}
+
+/// `--option=beg`, or the word before for `beg`.
+fn option_and_value<'a>(given: &[OsString], unfinished: &'a str) -> Option<(String, &'a str)> {
+    match unfinished.split_once('=') {
+        Some((option, begun)) if option.starts_with("--") => Some((option.to_owned(), begun)),
+        _ => Some((given.last()?.to_string_lossy().into_owned(), unfinished)),
+    }
 }
 
 fn of_command(command: &Command, given: &[OsString], unfinished: &str) -> Answer {
-    let after = |name: &str| given.last().is_some_and(|word| word == OsStr::new(name));
+    let (option, begun) = option_and_value(given, unfinished).unwrap_or_default();
     let position = given.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
-    let named = |arg: &&Arg| arg.get_long().is_some_and(|long| after(&format!("--{long}")));
-    let arg = command.get_arguments().find(named).or_else(|| command.get_positionals().nth(position));
+    let named = |arg: &&Arg| {
+        arg.get_action().takes_values() && arg.get_long().is_some_and(|long| option == format!("--{long}"))
+    };
+    let (arg, begun) = match command.get_arguments().find(named) {
+        Some(arg) => (Some(arg), begun),
+        None => (command.get_positionals().nth(position), unfinished),
+    };
     let Some(arg) = arg else { return ours(Vec::new(), unfinished, NO_FILES) };
     let possible: Vec<(String, String)> =
         arg.get_possible_values().iter().map(|value| (value.get_name().to_owned(), String::new())).collect();
     let directive = if possible.is_empty() { FILES } else { NO_FILES };
-    ours(possible, unfinished, directive)
+    ours(possible, begun, directive)
 }
 
 fn ours(candidates: Vec<(String, String)>, unfinished: &str, directive: &str) -> Answer {
