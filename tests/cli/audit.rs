@@ -53,7 +53,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=runc img
@@ -64,7 +64,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--sandbox=none` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--sandbox=none` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -75,7 +75,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none` by `--sandbox=none` on the command line, and Docker's own choice `runsc` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--sandbox=none` on the command line, and Docker's own choice `runsc` is gVisor: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime runsc img

@@ -228,16 +228,16 @@ preferred	gVisor where the daemon has it
     complete(&test, "sandbox run --sandbox=").is(str![[r#"
 exit 0
 --- stdout
---sandbox=required	gVisor, or nothing starts
---sandbox=preferred	gVisor where the daemon has it
---sandbox=none	Docker as it is
+required	gVisor, or nothing starts
+preferred	gVisor where the daemon has it
+none	Docker as it is
 :4
 
 "#]]);
     complete(&test, "sandbox create --sandbox=n").is(str![[r#"
 exit 0
 --- stdout
---sandbox=none	Docker as it is
+none	Docker as it is
 :4
 
 "#]]);
@@ -267,6 +267,7 @@ json
     complete(&test, "sandbox config --format=j").is(str![[r#"
 exit 0
 --- stdout
+json
 :4
 
 "#]]);

@@ -383,13 +383,12 @@ Its runtimes:      none that it names
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -572,7 +571,7 @@ fn the_mode_none_asks_nothing_of_the_start_of_a_container() {
     test.docker("sandbox run --no-sandbox img").is(str![[r#"
 exit 125
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 docker: Cannot connect to the Docker daemon.
 --- docker was called
 docker info --format '{{json .}}'

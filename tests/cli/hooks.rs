@@ -10,7 +10,7 @@ fn after(test: &TestEnvironment, request: &Value) -> Transcript {
     test.docker_words(["sandbox", "docker-cli-plugin-hooks", &request.to_string()])
 }
 
-/// What Docker prints: the answer's template.
+/// What Docker prints: the answer's template as Go's `text/template` renders it.
 fn said(command: &str, error: &str) -> String {
     let seen =
         after(&TestEnvironment::new(), &json!({"RootCmd": command, "Flags": {}, "CommandError": error}));
@@ -22,8 +22,9 @@ fn said(command: &str, error: &str) -> String {
     let answer: Value = serde_json::from_str(answer).unwrap();
     assert_eq!(answer["Type"], 0);
     let template = answer["Template"].as_str().unwrap().to_owned();
-    assert!(template.lines().count() <= 10 && !template.contains("{{"), "{template}");
-    template
+    let braces = "{{\"{{\"}}";
+    assert!(template.lines().count() <= 10 && !template.replace(braces, "").contains("{{"), "{template}");
+    template.replace(braces, "{{")
 }
 
 #[test]
@@ -78,7 +79,7 @@ gVisor: the runtime is not registered with the Docker daemon, or the daemon was 
 Register it and reload the daemon:
     sudo runsc install
     sudo systemctl reload docker
-    docker info --format '{ {json .Runtimes}}'
+    docker info --format '{{json .Runtimes}}'
 "#]]
     );
     assert_eq!(
@@ -135,7 +136,7 @@ gVisor: the registered path of runsc does not exist on the daemon's host
 Register it where it is, and reload:
     sudo runsc install
     sudo systemctl reload docker
-    docker info --format '{ {json .Runtimes}}'
+    docker info --format '{{json .Runtimes}}'
 "#]]
     );
 }
@@ -150,7 +151,7 @@ fn a_flag_that_runsc_does_not_know_is_explained() {
         str![[r#"
 gVisor: runsc does not know one of its runtimeArgs, or `--pids-limit` is below the 40 or so that it needs itself
 See what runsc says to them, with the path and arguments from:
-    docker info --format '{ {json .Runtimes}}'
+    docker info --format '{{json .Runtimes}}'
 "#]]
     );
 }

@@ -128,13 +128,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker --context x -D sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker --context x -D sandbox run --no-sandbox …

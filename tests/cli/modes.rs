@@ -20,7 +20,7 @@ exit 0
 --- stdout
 SETTING          VALUE    SOURCE
 mode             required the default
-weakest-mode     -        the default
+weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s      the default
 audit            -        the default
 
@@ -35,7 +35,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run --rm img
@@ -46,7 +46,7 @@ exit 0
 --- stdout
 created
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--sandbox=none` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--sandbox=none` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker create img
@@ -57,7 +57,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--sandbox=none` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--sandbox=none` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=kata img
@@ -68,7 +68,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -108,7 +108,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by the environment variable `DOCKER_SANDBOX`
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by the environment variable `DOCKER_SANDBOX`
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -125,7 +125,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -143,7 +143,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `[ROOT]/work/repo/agent.yaml` line 1
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `[ROOT]/work/repo/agent.yaml` line 1
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -172,12 +172,12 @@ fn flag_environment_project_and_user_in_this_order() {
     snapbox::assert_data_eq!(
         seen.join("\n"),
         str![[r#"
-mode `required` by the default
-mode `preferred` by `plugins.sandbox.mode` in `/home/.docker/config.json`
-mode `none` by `/work/repo/agent.yaml` line 1
-mode `preferred` by the environment variable `DOCKER_SANDBOX`
-mode `required` by `--sandbox=required` on the command line
-mode `none` by `--no-sandbox` on the command line
+mode `required`, decided by the default
+mode `preferred`, decided by `plugins.sandbox.mode` in `/home/.docker/config.json`
+mode `none`, decided by `/work/repo/agent.yaml` line 1
+mode `preferred`, decided by the environment variable `DOCKER_SANDBOX`
+mode `required`, decided by `--sandbox=required` on the command line
+mode `none`, decided by `--no-sandbox` on the command line
 "#]]
     );
 }
@@ -204,7 +204,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred` by `--sandbox=preferred` on the command line lets it start
+docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run img
@@ -215,8 +215,8 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: this container is NOT in gVisor: the daemon has none, and mode `preferred` by `--sandbox=preferred` on the command line lets it start
-docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred` by `--sandbox=preferred` on the command line lets it start
+docker sandbox: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
+docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run img
@@ -227,7 +227,7 @@ exit 0
 --- stdout
 created
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred` by `--sandbox=preferred` on the command line lets it start
+docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .Runtimes}}'
@@ -239,7 +239,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred` by `--sandbox=preferred` on the command line lets it start
+docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .Runtimes}}'
@@ -292,7 +292,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred` by `--sandbox=preferred` on the command line lets it start
+docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run img
@@ -308,7 +308,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none` by `--no-sandbox` on the command line, and Docker's own choice `gvisor` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line, and Docker's own choice `gvisor` is gVisor: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -319,7 +319,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=runc img
@@ -331,7 +331,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none` by `--no-sandbox` on the command line, and Docker's own choice `runsc` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line, and Docker's own choice `runsc` is gVisor: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=runsc img
@@ -342,7 +342,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none` by `--no-sandbox` on the command line, and Docker's own choice `io.containerd.runsc.v1` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line, and Docker's own choice `io.containerd.runsc.v1` is gVisor: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=io.containerd.runsc.v1 img
@@ -433,7 +433,7 @@ exit 0
 --- stdout
 SETTING          VALUE              SOURCE
 mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -                  the default
+weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
@@ -454,7 +454,7 @@ exit 0
     {
       "name": "weakest-mode",
       "value": null,
-      "source": "the default"
+      "source": "there is no policy /etc/docker/sandbox-policy.json"
     },
     {
       "name": "detect-timeout",
@@ -479,7 +479,7 @@ exit 0
 --- stdout
 SETTING          VALUE              SOURCE
 mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -                  the default
+weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
@@ -493,7 +493,7 @@ exit 0
 --- stdout
 SETTING          VALUE              SOURCE
 mode             none               `[ROOT]/work/repo/agent.yaml` line 1
-weakest-mode     -                  the default
+weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
@@ -514,7 +514,7 @@ exit 0
     {
       "name": "weakest-mode",
       "value": null,
-      "source": "the default"
+      "source": "there is no policy /etc/docker/sandbox-policy.json"
     },
     {
       "name": "detect-timeout",
@@ -545,7 +545,7 @@ exit 0
 --- stdout
 SETTING          VALUE    SOURCE
 mode             required the default
-weakest-mode     -        the default
+weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s      the default
 audit            -        the default
 

@@ -52,7 +52,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -192,7 +192,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `--no-sandbox` on the command line
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -207,7 +207,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: runtime `runsc` (registered; its binary is /usr/local/bin/runsc); mode `required` by the default
+docker sandbox: runtime `runsc` (registered; its binary is /usr/local/bin/runsc); mode `required`, decided by the default
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run --runtime=runsc img

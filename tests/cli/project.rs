@@ -45,7 +45,7 @@ exit 0
 --- stdout
 SETTING          VALUE    SOURCE
 mode             required the default
-weakest-mode     -        the default
+weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s      the default
 audit            -        the default
 --- stderr
@@ -63,7 +63,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: runtime `runsc` (registered; its binary is /usr/bin/runsc); mode `required` by `[ROOT]/work/repo/agent.yaml` line 1
+docker sandbox: runtime `runsc` (registered; its binary is /usr/bin/runsc); mode `required`, decided by `[ROOT]/work/repo/agent.yaml` line 1
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run --runtime=runsc img

@@ -29,13 +29,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -69,13 +68,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox create --no-sandbox …
@@ -109,13 +107,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker-sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker-sandbox run --no-sandbox …
@@ -153,13 +150,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), io.containerd.runtime.v1.linux 
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -197,13 +193,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), kata (io.containerd.kata.v2), n
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -238,7 +233,6 @@ Docker Desktop has no supported way to add a runtime: its virtual machine keeps 
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -279,7 +273,6 @@ OrbStack runs the daemon in a virtual machine of its own.
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
 
-
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
@@ -319,7 +312,6 @@ Colima runs the daemon in a virtual machine. Enter it with `colima ssh` for step
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -371,7 +363,6 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
 
-
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
@@ -412,13 +403,12 @@ The daemon is on another machine (tcp://10.0.0.5:2376). Do this there:
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker --context far sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker --context far sandbox run --no-sandbox …
@@ -455,13 +445,12 @@ The daemon is on another machine (ssh://me@far.example). Do this there:
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker -c far sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker -c far sandbox run --no-sandbox …
@@ -503,13 +492,12 @@ The daemon is on another machine (ssh://me@far.example). Do this there:
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker -H ssh://me@far.example sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker -H ssh://me@far.example sandbox run --no-sandbox …
@@ -549,13 +537,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -740,13 +727,12 @@ Its runtimes:      runc (runc, the default), runsc (runc, not gVisor)
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -801,13 +787,12 @@ Its runtimes:      runc (runc, the default), runsc (/usr/local/bin/runsc, not gV
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
@@ -849,13 +834,12 @@ The daemon is on another machine (ssh://h\u{1b}[2J). Do this there:
     sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
     sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin
 
-2. Register it and reload the daemon: running containers stay as they are:
+2. Register it and reload the daemon (running containers stay as they are):
     sudo runsc install
     sudo systemctl reload docker
 
 3. Verify: gVisor's boot lines appear:
     docker sandbox run --rm busybox dmesg
-
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …

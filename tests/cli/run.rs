@@ -222,7 +222,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: runtime `runsc` (registered; its binary is /usr/bin/runsc); mode `required` by the default
+docker sandbox: runtime `runsc` (registered; its binary is /usr/bin/runsc); mode `required`, decided by the default
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run --runtime=runsc img
@@ -233,7 +233,7 @@ exit 0
 --- stdout
 created
 --- stderr
-docker sandbox: runtime `runsc` (asked for; its binary is /usr/bin/runsc); mode `preferred` by `--sandbox=preferred` on the command line
+docker sandbox: runtime `runsc` (asked for; its binary is /usr/bin/runsc); mode `preferred`, decided by `--sandbox=preferred` on the command line
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker create --runtime runsc --runtime=runsc img
@@ -245,7 +245,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: runtime `gv` (registered; its type is io.containerd.runsc.v1); mode `required` by the default
+docker sandbox: runtime `gv` (registered; its type is io.containerd.runsc.v1); mode `required`, decided by the default
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run --runtime=gv img
@@ -303,7 +303,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: runtime `runsc` (registered; its binary is /usr/local/bin/runsc); mode `required` by the default
+docker sandbox: runtime `runsc` (registered; its binary is /usr/local/bin/runsc); mode `required`, decided by the default
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker run --runtime=runsc img

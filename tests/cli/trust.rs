@@ -39,7 +39,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: this container is NOT in gVisor: mode `none` by `[ROOT]/work/repo/agent.yaml` line 1
+docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `[ROOT]/work/repo/agent.yaml` line 1
 --- docker was called
 docker info --format '{{json .}}'
 docker --version

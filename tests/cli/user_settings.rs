@@ -190,7 +190,7 @@ exit 0
 --- stdout
 SETTING          VALUE SOURCE
 mode             none  `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -     the default
+weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s   the default
 audit            -     the default
 
@@ -208,7 +208,7 @@ exit 0
 --- stdout
 SETTING          VALUE    SOURCE
 mode             required `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -        the default
+weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s      the default
 audit            -        the default
 
@@ -219,7 +219,7 @@ exit 0
 --- stdout
 SETTING          VALUE     SOURCE
 mode             preferred `plugins.sandbox.mode` in `[ROOT]/a/config.json`
-weakest-mode     -         the default
+weakest-mode     -         there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s       the default
 audit            -         the default
 
@@ -230,7 +230,7 @@ exit 0
 --- stdout
 SETTING          VALUE SOURCE
 mode             none  `plugins.sandbox.mode` in `[ROOT]/b/config.json`
-weakest-mode     -     the default
+weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s   the default
 audit            -     the default
 
@@ -240,7 +240,7 @@ exit 0
 --- stdout
 SETTING          VALUE SOURCE
 mode             none  `plugins.sandbox.mode` in `[ROOT]/b/config.json`
-weakest-mode     -     the default
+weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
 detect-timeout   10s   the default
 audit            -     the default
 
