@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use docker_sandbox::docker::flags::{Arity, Flag, Flags};
 use proptest::collection::vec;
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 use proptest::strategy::Union;
 
@@ -27,7 +27,7 @@ const CLUSTERS: &[&str] = &["it", "i", "t", "P", "iP", "dP", "q", "iiit"];
 
 /// Any case.
 pub(crate) fn line() -> impl Strategy<Value = Line> {
-    prop_oneof![6 => in_pieces(), 1 => at_random()]
+    prop_oneof![8 => in_pieces(), 1 => at_random()]
 }
 
 fn in_pieces() -> impl Strategy<Value = Line> {
@@ -132,15 +132,17 @@ fn ours_invalid() -> impl Strategy<Value = Vec<OsString>> {
 
 /// The image and what is behind it, or what can stand there instead.
 fn tail() -> impl Strategy<Value = Vec<OsString>> {
-    let image = prop_oneof![8 => Just("busybox"), 3 => select(IMAGES)].prop_map(OsString::from);
-    let behind = (image, vec(disguised(), 0..4)).prop_map(|(image, mut words)| {
+    let image = prop_oneof![
+        16 => Just("busybox").prop_map(OsString::from),
+        3 => select(IMAGES).prop_map(OsString::from),
+    ];
+    let behind = (image.clone(), vec(disguised(), 0..4)).prop_map(|(image, mut words)| {
         words.insert(0, image);
         words
     });
     let behind_dashes =
-        (disguised(), vec(disguised(), 0..3), any::<bool>()).prop_map(|(image, mut words, odd)| {
-            words.insert(0, if odd { image } else { "busybox".into() });
-            words.insert(0, "--".into());
+        (prop_oneof![4 => image, 1 => disguised()], vec(disguised(), 0..3)).prop_map(|(image, mut words)| {
+            words.splice(0..0, ["--".into(), image]);
             words
         });
     let value_missing = (0..FLAGS.len(), spelling()).prop_map(|(flag, spelling)| {
@@ -149,7 +151,7 @@ fn tail() -> impl Strategy<Value = Vec<OsString>> {
         words
     });
     prop_oneof![
-        24 => behind,
+        36 => behind,
         6 => behind_dashes,
         1 => Just(vec![]),
         1 => Just(vec!["--".into()]),
@@ -158,7 +160,7 @@ fn tail() -> impl Strategy<Value = Vec<OsString>> {
 }
 
 /// A word that is not what it looks like, or any word at all.
-fn disguised() -> impl Strategy<Value = OsString> {
+fn disguised() -> impl Strategy<Value = OsString> + Clone {
     let bytes = vec(1..=u8::MAX, 0..6).prop_map(OsString::from_vec);
     prop_oneof![12 => select(DISGUISED).prop_map(word), 1 => "\\PC{0,8}".prop_map(OsString::from), 1 => bytes]
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::bench::{Bench, Outcome, PROXY};
+use crate::bench::{Bench, Outcome};
 use crate::daemon::{OTHER_GVISOR, RUNSC, Request, SHIM};
 use crate::line::Line;
 
@@ -169,17 +169,13 @@ fn same_requests(plain: &[Request], ours: &[Request], expected: &str) -> Result<
     Ok(())
 }
 
-/// Docker's CLI keeps these in Go maps and sends them in another order every time: all volumes and
-/// ulimits, and of the environment what config.json's proxies add.
+/// Docker's CLI keeps these in Go maps and sends them in another order every time. Nothing else is
+/// sorted: the order of the environment, say, is the user's.
 fn sort_what_docker_shuffles(create: &mut Value) {
     for list in ["Binds", "Ulimits"] {
         if let Some(list) = create["HostConfig"][list].as_array_mut() {
             list.sort_by_key(Value::to_string);
         }
-    }
-    if let Some(environment) = create["Env"].as_array_mut() {
-        let from_config = |entry: &Value| entry.as_str().is_some_and(|entry| entry.ends_with(PROXY));
-        environment.sort_by_key(|entry| if from_config(entry) { entry.to_string() } else { String::new() });
     }
 }
 
