@@ -15,6 +15,9 @@ use crate::ui::{self, shown};
 /// Set for every `docker` that we start, so that our own hook stays silent after it.
 pub const INNER: &str = "DOCKER_SANDBOX_INNER";
 
+/// Docker's CLI sets these for plugins. `docker run -e NAME` must not find them.
+const FOR_PLUGINS: [&str; 2] = ["DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "DOCKER_CLI_PLUGIN_SOCKET"];
+
 /// The docker CLI in use, with the global options that came before our command.
 #[derive(Debug, Clone)]
 pub struct Docker {
@@ -90,7 +93,10 @@ impl DockerCommand {
     /// # Errors
     /// It could not be started.
     pub fn answer_within(&self, limit: Duration) -> anyhow::Result<Option<Answer>> {
-        let handle = duct::cmd(&self.program, &self.args)
+        let question = FOR_PLUGINS
+            .iter()
+            .fold(duct::cmd(&self.program, &self.args), |command, name| command.env_remove(name));
+        let handle = question
             // An empty pipe, and not /dev/null, which an empty root does not have.
             .stdin_bytes([])
             .stdout_capture()
@@ -130,6 +136,9 @@ impl DockerCommand {
     fn std(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).env(INNER, "1");
+        for name in FOR_PLUGINS {
+            command.env_remove(name);
+        }
         command
     }
 }
