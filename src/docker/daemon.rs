@@ -26,8 +26,9 @@ pub struct DaemonProcess {
     /// Clock ticks since boot: field 22 of `/proc/PID/stat`.
     started: String,
     command_line: Vec<String>,
-    /// Device, inode and time of the last change of its configuration file, if there is one.
-    configuration: Option<(u64, u64, i64, i64)>,
+    /// Device, inode and time of the last change of its configuration file, and of the link to it
+    /// where it is one; empty if there is none.
+    configuration: Vec<(u64, u64, i64, i64)>,
 }
 
 impl DaemonProcess {
@@ -70,10 +71,13 @@ impl DaemonProcess {
         let stat = String::from_utf8(file("stat")?).ok()?;
         let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
-        let mut daemon = Self { boot, pid, started, command_line, configuration: None };
-        let configuration = std::fs::metadata(daemon.configuration_file()).ok();
-        daemon.configuration =
-            configuration.map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec()));
+        let mut daemon = Self { boot, pid, started, command_line, configuration: Vec::new() };
+        let file = daemon.configuration_file();
+        daemon.configuration = [std::fs::symlink_metadata(&file), std::fs::metadata(&file)]
+            .into_iter()
+            .flatten()
+            .map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec()))
+            .collect();
         Some(daemon)
     }
 
@@ -169,7 +173,7 @@ mod tests {
             pid: 0,
             started: String::new(),
             command_line: line.map(str::to_owned).to_vec(),
-            configuration: None,
+            configuration: Vec::new(),
         };
         assert_eq!(daemon.flag_values(&["--config-file"]), ["/a", "/b"]);
         assert_eq!(daemon.flag_values(&["--add-runtime"]), ["x=/y"]);
