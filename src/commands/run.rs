@@ -13,6 +13,7 @@ use crate::docker::run_line::RunLine;
 use crate::error::Error;
 use crate::gvisor::detect::{self, Choice, Identity};
 use crate::gvisor::memory::Memory;
+use crate::plugin::caller::Caller;
 use crate::plugin::supervise;
 use crate::sandbox::audit;
 use crate::settings::load::{self, Settings};
@@ -55,6 +56,8 @@ struct Plan {
 
 /// Runs the command; the exit code is Docker's.
 pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<u8> {
+    let socket = context.environment.plugin_socket.as_deref();
+    let caller = context.through_docker.then(|| Caller::find(socket));
     let line = read(context, verb, words)?;
     if line.wants_help() {
         return super::help(verb.name()).map(|()| 0);
@@ -78,7 +81,7 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
     if let Some(warning) = &plan.warning {
         ui::warn(warning);
     }
-    start(context, verb, &docker, plan)
+    start(verb, &docker, plan, caller)
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
@@ -243,12 +246,10 @@ fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLi
 }
 
 /// Called directly, we become docker. Called by Docker's CLI, we stay: it does not signal us.
-fn start(context: &Context, verb: Verb, docker: &Docker, plan: Plan) -> anyhow::Result<u8> {
+fn start(verb: Verb, docker: &Docker, plan: Plan, caller: Option<Caller>) -> anyhow::Result<u8> {
     let command = docker.command(std::iter::once(OsString::from(verb.name())).chain(plan.words));
-    if !context.through_docker {
-        return Err(command.exec());
-    }
-    let code = supervise::run(&command, context.environment.plugin_socket.as_deref())?;
+    let Some(caller) = caller else { return Err(command.exec()) };
+    let code = supervise::run(&command, caller)?;
     if code == crate::error::REFUSED {
         plan.relied_on.iter().for_each(Memory::forget);
     }
