@@ -1,5 +1,7 @@
 //! A signal that comes before the container does.
 
+use std::os::unix::process::ExitStatusExt as _;
+
 use rustix::process::Signal;
 
 use crate::stage::gate::Gate;
@@ -61,12 +63,18 @@ fn a_hangup_of_docker_alone_during_detection_must_start_nothing() {
     }
 }
 
+/// Docker itself may leave one that was made and never started.
 #[test]
-fn a_signal_while_the_container_is_made_must_leave_none_running() {
+fn a_signal_while_the_container_is_made_must_leave_none_that_runs() {
     for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
-        let seen = interrupted_while(&cli, Form::Docker, "/containers/create", |running| {
-            running.signal(Signal::TERM)
-        });
-        assert_nothing_started(&seen);
+        for form in [Form::Plain, Form::Docker, Form::Direct] {
+            let (scenario, outcome) =
+                interrupted_while(&cli, form, "/containers/create", |running| running.signal(Signal::TERM));
+            let code = outcome.status.code().or_else(|| Some(128 + outcome.status.signal()?));
+            assert_eq!(code, Some(143), "{outcome}");
+            for container in scenario.containers() {
+                assert_eq!(scenario.inspect(&container, "{{.State.Status}}"), "created", "{outcome}");
+            }
+        }
     }
 }

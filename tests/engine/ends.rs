@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::stage::{Cli, Engine, Form, IMAGE, Io, Running, Scenario, wait_until};
 
 /// Says which signal it got, and ends with Docker's code for it.
-const OBEYING: &str = "for name in HUP:129 INT:130 TERM:143; do
+const OBEYING: &str = "for name in HUP:129 INT:130 TERM:143 USR1:138; do
         trap \"echo got ${name%:*}; exit ${name#*:}\" ${name%:*}
     done
     echo ready
@@ -60,13 +60,12 @@ fn lives(pid: Pid) -> bool {
 
 #[test]
 fn timeout_must_end_the_container() {
-    for cli in Cli::all() {
-        for form in [Form::Plain, Form::Docker, Form::Direct] {
-            let scenario = Scenario::with(Engine::named("trixie"), cli.clone()).through(["timeout", "4"]);
-            let outcome = scenario.run(form, ["--rm", IMAGE, "sh", "-c", OBEYING]).exits(124);
-            assert_eq!(outcome.out(), "ready\ngot TERM\n", "{outcome}");
-            wait_until_gone(&scenario);
-        }
+    let others = [(Cli::newest(), Form::Plain), (Cli::newest(), Form::Direct)];
+    for (cli, form) in Cli::all().into_iter().map(|cli| (cli, Form::Docker)).chain(others) {
+        let scenario = Scenario::with(Engine::named("trixie"), cli).through(["timeout", "5"]);
+        let outcome = scenario.run(form, ["--rm", IMAGE, "sh", "-c", OBEYING]).exits(124);
+        assert_eq!(outcome.out(), "ready\ngot TERM\n", "{outcome}");
+        wait_until_gone(&scenario);
     }
 }
 
@@ -183,9 +182,12 @@ fn a_killed_witness_must_not_cost_a_signal() {
 
 #[test]
 fn a_signal_to_the_plugin_alone_must_be_passed_on() {
-    for (signal, name, code) in
-        [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)]
-    {
+    for (signal, name, code) in [
+        (Signal::TERM, "TERM", 143),
+        (Signal::INT, "INT", 130),
+        (Signal::HUP, "HUP", 129),
+        (Signal::USR1, "USR1", 138),
+    ] {
         let scenario = Scenario::on("trixie");
         let running = start(&scenario, Form::Docker, Io::Pipes);
         kill_process(process(&running, "/docker-sandbox"), signal).unwrap();

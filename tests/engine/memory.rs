@@ -1,6 +1,6 @@
 //! What detection found is remembered, and a memory never leads out of gVisor.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::stage::{Cli, Form, IMAGE, OwnEngine, Scenario};
 
@@ -64,7 +64,7 @@ fn a_memory_must_be_dropped_when_docker_refuses() {
     assert!(!remembers(&scenario, Form::Docker));
     assert_eq!(memories(&scenario).len(), 1);
     scenario.run(Form::Docker, ["--network=no-such-network", IMAGE]).exits(125);
-    assert_eq!(memories(&scenario), [Path::new(""); 0]);
+    assert!(memories(&scenario).is_empty());
     assert!(!remembers(&scenario, Form::Docker));
 }
 
@@ -146,13 +146,11 @@ fn a_memory_edited_by_hand_must_not_lead_out() {
     for configuration in [own.configuration(), runsc_is("runc")] {
         own.configure(&configuration);
         own.reload();
-        for edit in &edits {
-            for form in FORMS {
-                let mut memory = memory.clone();
-                memory["runtimes"] = edit.clone();
-                std::fs::write(&file, memory.to_string()).unwrap();
-                assert_never_out(&scenario, form);
-            }
+        for (edit, form) in edits.iter().zip(FORMS.iter().cycle()) {
+            let mut memory = memory.clone();
+            memory["runtimes"] = edit.clone();
+            std::fs::write(&file, memory.to_string()).unwrap();
+            assert_never_out(&scenario, *form);
         }
         std::fs::write(&file, memory.to_string()).unwrap();
         assert_never_out(&scenario, Form::Docker);

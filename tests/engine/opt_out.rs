@@ -1,10 +1,10 @@
 //! Out of the sandbox, in plain words only, and never without saying so.
 
-use crate::stage::{Form, IMAGE, Outcome, Scenario};
+use crate::stage::{Cli, Form, IMAGE, Outcome, OwnEngine, Scenario};
 
 /// The line that every start outside of gVisor prints, and all that it prints.
 fn warning(mode: &str, who: &str) -> String {
-    format!("docker sandbox: warning: this container is NOT in gVisor: mode `{mode}` by {who}\n")
+    format!("docker sandbox: warning: this container is NOT in gVisor: mode `{mode}`, decided by {who}\n")
 }
 
 /// Runs a container for good and says which runtime Docker was given for it.
@@ -118,7 +118,7 @@ fn preferred_must_fall_back_with_a_warning_where_it_is_not() {
     for scenario in Scenario::every_cli("bare") {
         let scenario = scenario.env("DOCKER_SANDBOX", "preferred");
         let said = "docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode \
-                    `preferred` by the environment variable `DOCKER_SANDBOX` lets it start\n";
+                    `preferred`, decided by the environment variable `DOCKER_SANDBOX`, lets it start\n";
         let runtime = runtime_of(&scenario, Form::Docker, &[], |outcome| assert_eq!(outcome.err(), said));
         assert_eq!(runtime, "runc");
     }
@@ -146,6 +146,19 @@ fn the_users_own_runtime_must_be_kept_outside_of_the_sandbox() {
         assert_eq!(runtime, "runsc-hostnet");
     }
     assert_out(&scenario, &["--runtime=runc", "--no-sandbox"], "none", "`--no-sandbox` on the command line");
+}
+
+#[test]
+fn a_default_runtime_that_is_gvisor_must_be_said_instead_of_warned_about() {
+    let own = OwnEngine::start("runsc");
+    own.configure(&own.configuration().replacen('{', r#"{"default-runtime": "runsc","#, 1));
+    own.reload();
+    let scenario = Scenario::with(own.engine.clone(), Cli::newest()).env("DOCKER_SANDBOX", "none");
+    let said = "docker sandbox: mode `none`, decided by the environment variable `DOCKER_SANDBOX`, and Docker's own choice \
+                `runsc` is gVisor: this container is sandboxed\n";
+    assert_in(&scenario, &[], said);
+    // The user's own choice counts more than the default.
+    assert_out(&scenario, &["--runtime=runc"], "none", "the environment variable `DOCKER_SANDBOX`");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn verbose_must_say_which_runtime_and_why() {
         let outcome = scenario.run(Form::Docker, ["--rm", "--verbose", IMAGE, "true"]).exits(0).prints("");
         let binary = scenario.engine.dir.join("bin/runsc");
         let said = format!(
-            "docker sandbox: runtime `runsc` (registered; its binary is {}); mode `required` by the default\n",
+            "docker sandbox: runtime `runsc` (registered; its binary is {}); mode `required`, decided by the default\n",
             binary.display()
         );
         assert_eq!(outcome.err(), said);

@@ -51,7 +51,7 @@ impl Gate {
             let _ = std::io::copy(&mut from, &mut to);
             let _ = to.shutdown(Shutdown::Write);
         });
-        let mut part = [0; 1 << 16];
+        let mut part = vec![0; 1 << 16];
         while let Ok(length @ 1..) = client.read(&mut part) {
             let text = String::from_utf8_lossy(&part[..length]);
             if text.lines().next().is_some_and(|line| line.contains(self.marker)) {
