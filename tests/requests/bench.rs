@@ -157,11 +157,11 @@ impl Bench {
     }
 }
 
-/// Headers and credentials of the user end up in requests too. Its proxies do as well, but with them
-/// Docker's CLI shuffles the whole environment.
+/// Headers, credentials and proxies of the user end up in requests too.
 fn config() -> serde_json::Value {
     json!({
         "auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYXNzd29yZA=="}},
+        "proxies": {"default": {"httpProxy": "http://proxy.example:3128"}},
         "HttpHeaders": {"X-Meta-Team": "tests"},
         "detachKeys": "ctrl-e,e",
     })

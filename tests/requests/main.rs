@@ -18,6 +18,7 @@ mod judge;
 mod line;
 mod regressions;
 mod values;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -69,7 +69,7 @@ fn known_lines_end_as_they_must_with_every_cli() {
                 match judge(&bench, &line) {
                     Ok(verdict) if verdict == *expected => {}
                     Ok(verdict) => {
-                        wrong.push(format!("{cli:?}: {verdict:?}, not {expected:?}\n{}", bench.show(&line)))
+                        wrong.push(format!("{cli:?}: {verdict:?}, not {expected:?}\n{}", bench.show(&line)));
                     }
                     Err(problem) => wrong.push(format!("{cli:?}: {problem}")),
                 }
