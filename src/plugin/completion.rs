@@ -11,6 +11,7 @@ use clap::{Arg, Command};
 use crate::cli;
 use crate::context::Context;
 use crate::docker::flags::Flags;
+use crate::docker::grammar::Problem;
 use crate::docker::run_line::RunLine;
 use crate::ui;
 
@@ -61,10 +62,15 @@ fn of_docker(
         return ours(values, begun, NO_FILES);
     }
     let flags = Flags::run();
-    // Our options are nothing that Docker could complete behind.
-    let read = RunLine::parse(given, &flags);
+    // Our options are nothing that Docker could complete behind. An option at the end that lacks
+    // its value gets one to be read with.
+    let whole = || [given, &[OsString::new()]].concat();
+    let (read, added) = match RunLine::parse(given, &flags) {
+        Err(Problem::NoValue(_)) => (RunLine::parse(&whole(), &flags), 1),
+        read => (read, 0),
+    };
     let before_image = read.as_ref().is_ok_and(|line| line.image().is_none());
-    let words = read.as_ref().map_or(given, RunLine::words);
+    let words = read.as_ref().map_or(given, |line| &line.words()[..line.words().len() - added]);
     let mut answer = ask(context, verb, words, unfinished)
         .unwrap_or_else(|| Answer { candidates: Vec::new(), directive: FILES.to_owned() });
     if before_image && unfinished.starts_with('-') {
