@@ -180,6 +180,15 @@ busybox
 docker __complete run --rm ''
 
 "#]]);
+    complete(&test, "sandbox run --verbose --sandbox none --pull ").is(str![[r#"
+exit 0
+--- stdout
+busybox
+:4
+--- docker was called
+docker __complete run --pull ''
+
+"#]]);
     complete(&test, "sandbox run --verbose img --no-sandbox --").is(str![[r#"
 exit 0
 --- stdout
