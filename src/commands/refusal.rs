@@ -29,15 +29,15 @@ pub(super) fn explain(
             let why = impostor.map_or(String::new(), |why| format!(": {why}"));
             let error =
                 Error::new(format!("the runtime {} is not gVisor{why}; nothing was started", shown(name)));
-            let error = match detect::choose(&info.runtimes.clone().unwrap_or_default(), None) {
-                Choice::Use { name, .. } => {
+            let error = match gvisor_of(&info) {
+                Some(name) => {
                     let run = context.command_line([verb, &format!("--runtime={name}")]);
                     error.hint("take this daemon's gVisor:", format!("{run} …"))
                 }
-                _ => error.body(found(&info)),
+                None => error.body(with_instructions(context, docker, limit, &info)),
             };
             error.hint(
-                "or start it without the sandbox, if that is what you want:",
+                "to start it without the sandbox, if that is what you want:",
                 format!("{} …", context.command_line([verb, "--no-sandbox", &format!("--runtime={name}")])),
             )
         }
@@ -46,7 +46,11 @@ pub(super) fn explain(
                 "the runtime {} is not registered with the Docker daemon; nothing was started",
                 shown(name)
             );
-            Error::new(message).body(found(&info)).hint(
+            let error = Error::new(message);
+            if gvisor_of(&info).is_none() {
+                return error.body(with_instructions(context, docker, limit, &info)).hints(ways_out);
+            }
+            error.body(found(&info)).hint(
                 "leave `--runtime` away to take the daemon's gVisor:",
                 format!("{} …", context.command_line([verb])),
             )
@@ -63,6 +67,14 @@ pub(super) fn explain(
                 .body(with_instructions(context, docker, limit, &info))
                 .hints(ways_out)
         }
+    }
+}
+
+/// The daemon's gVisor, if it has one.
+fn gvisor_of(info: &Info) -> Option<String> {
+    match detect::choose(info.runtimes.as_ref()?, None) {
+        Choice::Use { name, .. } => Some(name),
+        _ => None,
     }
 }
 
