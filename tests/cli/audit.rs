@@ -14,9 +14,9 @@ fn audited(answers: &str) -> TestEnvironment {
 
 /// The log with its times, whose shape is checked, taken out.
 fn log(test: &TestEnvironment) -> String {
-    let text = test.read("home/audit.log");
+    let content = test.read("home/audit.log");
     let mut lines = String::new();
-    for line in text.lines() {
+    for line in content.lines() {
         let rest = line.strip_prefix("{\"time\":\"").unwrap();
         let (time, rest) = rest.split_at(24);
         assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T' && time.as_bytes()[19] == b'.', "{time}");

@@ -113,12 +113,8 @@ impl TestEnvironment {
     /// Scripts a call that says nothing until the test is over; `child`: as does a process that it started.
     pub(crate) fn hangs(&self, question: &str, child: bool) {
         let pipe = self.answer(question).folder.join(if child { "child" } else { "hang" });
-        self.fifo(&pipe);
+        make_pipe(&pipe);
         self.pipes.borrow_mut().push(pipe);
-    }
-
-    pub(crate) fn fifo(&self, path: &Path) {
-        Command::new("mkfifo").arg(path).assert().success();
     }
 
     /// A path in this world.
@@ -141,6 +137,15 @@ impl TestEnvironment {
     /// `plugins.sandbox` in the user's config.json.
     pub(crate) fn user(&self, settings: &str) {
         self.write("home/.docker/config.json", format!("{{\"plugins\": {{\"sandbox\": {settings}}}}}\n"));
+    }
+
+    /// Enters a repository whose `agent.yaml` asks for `mode`, and is trusted.
+    pub(crate) fn trusted_project(&mut self, mode: &str) {
+        self.enter("work/repo");
+        self.write("work/repo/.git/HEAD", "ref: refs/heads/main\n");
+        self.write("work/repo/agent.yaml", format!("sandbox: {mode}\n"));
+        let trusted = self.docker("sandbox trust");
+        assert!(trusted.text().starts_with("exit 0\n"), "{}", trusted.text());
     }
 
     /// Sets a variable for the plugin.
@@ -266,6 +271,11 @@ impl Answer {
         std::fs::write(self.folder.join(name), text.as_bytes()).unwrap();
         self
     }
+}
+
+/// Makes a named pipe.
+pub(crate) fn make_pipe(path: &Path) {
+    Command::new("mkfifo").arg(path).assert().success();
 }
 
 /// Bytes that are no UTF-8, as a word.

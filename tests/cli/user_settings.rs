@@ -143,7 +143,7 @@ hint: make it readable for you:
 #[test]
 fn a_file_that_we_have_no_permission_for_is_refused() {
     let mut test = with_file("{}");
-    std::fs::set_permissions(test.path("home/.docker/config.json"), std::fs::Permissions::from_mode(0))
+    std::fs::set_permissions(test.path("home/.docker/config.json"), std::fs::Permissions::from_mode(0o0))
         .unwrap();
     test.as_nobody();
     test.docker("sandbox run img").refuses(str![[r#"
