@@ -115,7 +115,7 @@ fn a_sentry_that_died_is_explained() {
             "docker: Error response from daemon: OCI runtime create failed: creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: unknown."
         ),
         str![[r#"
-gVisor: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, or an old CPU
+gVisor: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, or an old CPU
 Use the systrap platform, allow tracing, and reload:
     sudo runsc install -- --platform=systrap
     sudo sysctl kernel.yama.ptrace_scope=1

@@ -25,6 +25,7 @@ mod nonsense;
 mod patience;
 mod platforms;
 mod policy;
+mod policy_askers;
 mod policy_file;
 mod project;
 mod refusal;

@@ -263,8 +263,14 @@ exit 0
 }
 
 "#]]);
-    test.set("DOCKER_SANDBOX", "none").docker("sandbox config").fails(str![[r#"
+    test.set("DOCKER_SANDBOX", "none").docker("sandbox config").is(str![[r#"
 exit 1
+--- stdout
+SETTING          VALUE     SOURCE
+mode             none      the environment variable `DOCKER_SANDBOX`
+weakest-mode     preferred the machine's policy /etc/docker/sandbox-policy.json
+detect-timeout   10s       the default
+audit            -         the default
 --- stderr
 docker sandbox: this machine's policy (/etc/docker/sandbox-policy.json) allows nothing weaker than `preferred`; the environment variable `DOCKER_SANDBOX` asks for `none`
 hint: run it as the policy allows:
