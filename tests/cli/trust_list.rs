@@ -81,6 +81,7 @@ docker sandbox: cannot read `[ROOT]/home/.local/share/docker-sandbox/trust.json`
 "#]]);
     std::fs::remove_file(test.path("home/.local")).unwrap();
     std::fs::create_dir(test.path("data")).unwrap();
+    std::fs::set_permissions(test.path("data"), std::fs::Permissions::from_mode(0o555)).unwrap();
     let data = test.path("data");
     test.set("XDG_DATA_HOME", data).as_nobody();
     test.docker("sandbox trust").is(str![[r#"
