@@ -28,7 +28,7 @@ struct Report {
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let settings = load::survey(context, &Ours::default())?;
-    let report = Report { settings: rows(&settings), warnings: warnings(context, &settings)? };
+    let report = Report { settings: rows(&settings), warnings: warnings(context, &settings) };
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
         ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
         return Ok(load::within_policy(context, &settings)?);
@@ -81,13 +81,10 @@ fn rows(settings: &Settings) -> Vec<Row> {
     ]
 }
 
-fn warnings(context: &Context, settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let mut warnings: Vec<String> = settings.decision.ignored.iter().map(load::ignored_project).collect();
-    for key in load::unknown_user_keys(context)? {
-        warnings.push(format!(
-            "`plugins.sandbox.{}` in config.json is no setting of docker sandbox",
-            plain(&key)
-        ));
-    }
-    Ok(warnings)
+fn warnings(context: &Context, settings: &Settings) -> Vec<String> {
+    let ignored = settings.decision.ignored.iter().map(|file| load::ignored_project(context, file));
+    let unknown = settings.unknown_keys.iter().map(|key| {
+        format!("`plugins.sandbox.{}` in config.json is no setting of docker sandbox", plain(key))
+    });
+    ignored.chain(unknown).collect()
 }

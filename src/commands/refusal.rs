@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::docker::client::Docker;
-use crate::docker::info::Info;
+use crate::docker::info::{Info, Runtimes};
 use crate::docker::{ask, failure};
 use crate::error::{Error, Hint};
 use crate::gvisor::detect::{self, Choice, Identity};
@@ -17,9 +17,11 @@ pub(super) fn explain(
     docker: &Docker,
     verb: &str,
     limit: Duration,
+    runtimes: Runtimes,
     choice: &Choice,
 ) -> Error {
-    let info = ask::about(docker, limit).unwrap_or_default();
+    let mut info = ask::about_if_it_answers(docker, limit).unwrap_or_default();
+    info.runtimes.get_or_insert(runtimes);
     if info.os_type == "windows" {
         return failure::windows_containers();
     }
@@ -124,7 +126,7 @@ fn ways_out(context: &Context, verb: &str) -> Vec<Hint> {
         },
         Hint {
             text: format!(
-                "for good, in this shell, or as `\"plugins\": {{\"sandbox\": {{\"mode\": \"preferred\"}}}}` in {config}:"
+                "or wherever the daemon has no gVisor: for good by `\"plugins\": {{\"sandbox\": {{\"mode\": \"preferred\"}}}}` in {config}, or in this shell by:"
             ),
             commands: vec!["export DOCKER_SANDBOX=preferred".to_owned()],
         },

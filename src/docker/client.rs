@@ -37,7 +37,8 @@ impl Docker {
         globals: &[OsString],
     ) -> anyhow::Result<Self> {
         let program = which::which_in(name, path, folder).map_err(|_| {
-            Error::new(format!("docker is not installed: no program {} on PATH", shown(name)))
+            let place = if name.as_encoded_bytes().contains(&b'/') { "" } else { " on PATH" };
+            Error::new(format!("docker is not installed: no program {}{place}", shown(name)))
                 .hint(
                     "install Docker's command line (Debian, Ubuntu; other systems: https://docs.docker.com/engine/install):",
                     "sudo apt-get install docker.io",
@@ -104,7 +105,7 @@ impl DockerCommand {
             .unchecked()
             .env(INNER, "1")
             .start()
-            .with_context(|| format!("cannot run `{self}`"))?;
+            .with_context(|| self.cannot_run())?;
         let Some(output) = handle.wait_timeout(limit).with_context(|| format!("cannot wait for `{self}`"))?
         else {
             // Not waited for: something that it started, ssh say, may hold its output open.
@@ -124,13 +125,18 @@ impl DockerCommand {
     /// # Errors
     /// It could not be started.
     pub fn spawn(&self) -> anyhow::Result<Child> {
-        self.std().spawn().with_context(|| format!("cannot run `{self}`"))
+        self.std().spawn().with_context(|| self.cannot_run())
     }
 
     /// Replaces this process by it. Returns only the error that prevented that.
     #[must_use]
     pub fn exec(&self) -> anyhow::Error {
-        anyhow::Error::new(self.std().exec()).context(format!("cannot run `{self}`"))
+        anyhow::Error::new(self.std().exec()).context(self.cannot_run())
+    }
+
+    fn cannot_run(&self) -> Error {
+        Error::new(format!("cannot run `{}`", ui::plain(&self.to_string())))
+            .hint("see what that program is:", format!("head -c 80 {}", ui::shell_line([&self.program])))
     }
 
     fn std(&self) -> Command {

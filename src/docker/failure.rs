@@ -27,6 +27,16 @@ pub fn explain(docker: &Docker, answer: &Answer) -> Error {
     classify(docker, &said)
 }
 
+/// The error for an answer that is not what Docker's would be.
+#[must_use]
+pub fn nonsense(docker: &Docker, problem: &str) -> Error {
+    if is_podman(docker) {
+        return podman(docker);
+    }
+    Error::new(format!("`docker info` answered something that we do not understand: {}", plain(problem)))
+        .hint("see it by hand:", docker.shown(["info", "--format", "{{json .Runtimes}}"]))
+}
+
 /// The error for a daemon that took longer than `limit`.
 #[must_use]
 pub fn timed_out(docker: &Docker, limit: Duration) -> Error {

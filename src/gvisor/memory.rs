@@ -17,7 +17,7 @@ use crate::docker::daemon::{DaemonProcess, key};
 use crate::docker::info::{Runtime, Runtimes};
 
 /// The memory of one daemon.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Memory {
     file: PathBuf,
     daemon: DaemonProcess,

@@ -42,7 +42,7 @@ fn complete(context: &Context, words: &[OsString]) -> Answer {
     };
     let Some(command) = tree.find_subcommand(verb) else { return ours(Vec::new(), &unfinished, NO_FILES) };
     match command.get_name() {
-        name @ ("run" | "create") => of_docker(context, command, name, given, &unfinished),
+        name @ ("run" | "create") => of_docker(context, command, name, given, last),
         _ if unfinished.starts_with('-') && !unfinished.contains('=') => {
             ours(options(command), &unfinished, NO_FILES)
         }
@@ -56,8 +56,9 @@ fn of_docker(
     command: &Command,
     verb: &str,
     given: &[OsString],
-    unfinished: &str,
+    last: &OsString,
 ) -> Answer {
+    let unfinished = &*last.to_string_lossy();
     if let Some((values, begun)) = values(command, given, unfinished) {
         return ours(values, begun, NO_FILES);
     }
@@ -71,7 +72,7 @@ fn of_docker(
     };
     let before_image = read.as_ref().is_ok_and(|line| line.image().is_none());
     let words = read.as_ref().map_or(given, |line| &line.words()[..line.words().len() - added]);
-    let mut answer = ask(context, verb, words, unfinished)
+    let mut answer = ask(context, verb, words, last)
         .unwrap_or_else(|| Answer { candidates: Vec::new(), directive: FILES.to_owned() });
     if before_image && unfinished.starts_with('-') {
         answer.candidates.extend(ours(options(command), unfinished, NO_FILES).candidates);
@@ -81,11 +82,11 @@ fn of_docker(
     answer
 }
 
-fn ask(context: &Context, verb: &str, words: &[OsString], unfinished: &str) -> Option<Answer> {
+fn ask(context: &Context, verb: &str, words: &[OsString], last: &OsString) -> Option<Answer> {
     let docker = context.docker().ok()?;
     let mut args = vec![OsString::from("__complete"), verb.into()];
     args.extend(words.iter().cloned());
-    args.push(unfinished.into());
+    args.push(last.clone());
     let answer = docker.command(args).answer_within(LIMIT).ok().flatten()?;
     let mut candidates = Vec::new();
     let mut directive = FILES.to_owned();

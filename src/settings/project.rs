@@ -51,25 +51,19 @@ pub fn nearest(folder: &Path) -> Option<PathBuf> {
 /// It cannot be read, is not YAML, or `sandbox` is not a mode: with file and line.
 pub fn read(file: &Path) -> anyhow::Result<Option<ProjectFile>> {
     let (path, content) = content(file)?;
-    let text = std::str::from_utf8(&content)
-        .map_err(|_| invalid(&path, 1, "it is not UTF-8", "sandbox: required"))?;
-    let Some((line, value)) = sandbox_key(text).map_err(|(line, problem)| {
-        let shortest = plain(&problem);
-        invalid(&path, line, &format!("it is not YAML: {shortest}"), "sandbox: required")
-    })?
+    let text = std::str::from_utf8(&content).map_err(|_| invalid(&path, 1, "it is not UTF-8"))?;
+    let Some((line, value)) =
+        sandbox_key(text).map_err(|(line, problem)| invalid(&path, line, &plain(&problem)))?
     else {
         return Ok(None);
     };
-    let mode =
-        value.parse().map_err(|problem: String| invalid(&path, line, &problem, "sandbox: required"))?;
+    let mode = value.parse().map_err(|problem: String| invalid(&path, line, &problem))?;
     Ok(Some(ProjectFile { digest: hex(&Sha256::digest(&content)), path, line, mode, trusted: false }))
 }
 
-fn invalid(path: &Path, line: usize, problem: &str, example: &str) -> Error {
-    Error::new(format!("{} line {line}: {problem}", shown(path))).hint(
-        format!("correct that line, for example to `{example}`:"),
-        format!("${{EDITOR:-vi}} {}", shell_line([path])),
-    )
+fn invalid(path: &Path, line: usize, problem: &str) -> Error {
+    Error::new(format!("{} line {line}: {problem}", shown(path)))
+        .hint("correct it:", format!("${{EDITOR:-vi}} {}", shell_line([path])))
 }
 
 /// Absolute, links to its folder resolved and a link in its own place not: otherwise a repository
@@ -115,7 +109,8 @@ fn sandbox_key(text: &str) -> Result<Option<(usize, String)>, (usize, String)> {
     let mut wanted = None;
     let mut found = None;
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| (error.marker().line(), error.info().to_owned()))?;
+        let (event, span) =
+            event.map_err(|error| (error.marker().line(), format!("it is not YAML: {}", error.info())))?;
         let line = span.start.line();
         let top = depth == 1 && in_mapping;
         let node = matches!(

@@ -55,7 +55,7 @@ fn what_is_not_yaml_is_refused_with_its_line() {
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: it is not YAML: mapping values are not allowed in this context
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -63,7 +63,7 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: it is not YAML: while parsing a node, did not find expected node content
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -71,7 +71,7 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: it is not YAML: while scanning a quoted scalar, found unexpected end of stream
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -79,7 +79,7 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: it is not UTF-8
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -87,7 +87,7 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: it is not YAML: while parsing a flow sequence, expected ',' or ']'
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -99,7 +99,7 @@ fn a_value_that_is_no_plain_mode_is_refused_with_its_line() {
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: `None` is no sandbox mode: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -107,7 +107,7 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: `` is no sandbox mode: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -115,31 +115,31 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: `false` is no sandbox mode: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
     repository("sandbox: [none]\n").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: it is not YAML: `sandbox` must be one word: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: `sandbox` must be one word: required, preferred or none
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
     repository("a: &m none\nsandbox: *m\n").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: it is not YAML: `sandbox` must be one word: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: `sandbox` must be one word: required, preferred or none
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
     repository("sandbox: required\nsandbox: none\n").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: it is not YAML: `sandbox` is there twice
-hint: correct that line, for example to `sandbox: required`:
+docker sandbox: `[ROOT]/work/repo/agent.yaml` line 2: `sandbox` is there twice
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);
@@ -147,7 +147,7 @@ hint: correct that line, for example to `sandbox: required`:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: `\u{1b}[2J` is no sandbox mode: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);

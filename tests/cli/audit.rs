@@ -75,7 +75,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none`, decided by `--sandbox=none` on the command line, and Docker's own choice `runsc` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--sandbox=none` on the command line; the runtime asked for, `runsc`, is gVisor all the same: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime runsc img
@@ -180,8 +180,8 @@ docker info --format '{{json .}}'
 exit 125
 --- stderr
 docker sandbox: cannot write the audit log `/dev/full` (`plugins.sandbox.audit`): No space left on device (os error 28)
-hint: make its folder, or name another file:
-    mkdir -p /dev
+hint: see what is in its way, or name another file:
+    ls -ld /dev /dev/full
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 
@@ -191,8 +191,8 @@ docker info --format '{{json .Runtimes}}'
 exit 125
 --- stderr
 docker sandbox: cannot write the audit log `[ROOT]/home` (`plugins.sandbox.audit`): Is a directory (os error 21)
-hint: make its folder, or name another file:
-    mkdir -p [ROOT]
+hint: see what is in its way, or name another file:
+    ls -ld [ROOT] [ROOT]/home
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 

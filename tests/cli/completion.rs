@@ -102,12 +102,12 @@ fn options_of_docker_and_ours_are_offered_together() {
     complete(&test, "sandbox run --").is(str![[r#"
 exit 0
 --- stdout
---detect-timeout	How long the Docker daemon may take to say which runtimes it has [default: 10s]
+--detect-timeout	How long the daemon may take to say which runtimes it has [default: 10s]
 --help	Print help
 --name	Assign a name to the container
---no-sandbox	Start the container without gVisor, as `docker` would; the same as --sandbox=none
+--no-sandbox	Start it without gVisor, as `docker` would; the same as --sandbox=none
 --rm	Automatically remove
---sandbox	How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
+--sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
 --verbose	Say on stderr which runtime is used and why
 :4
 --- docker was called
@@ -117,12 +117,12 @@ docker __complete run --
     complete(&test, "sandbox run -it --").is(str![[r#"
 exit 0
 --- stdout
---detect-timeout	How long the Docker daemon may take to say which runtimes it has [default: 10s]
+--detect-timeout	How long the daemon may take to say which runtimes it has [default: 10s]
 --help	Print help
 --name	Assign a name to the container
---no-sandbox	Start the container without gVisor, as `docker` would; the same as --sandbox=none
+--no-sandbox	Start it without gVisor, as `docker` would; the same as --sandbox=none
 --rm	Automatically remove
---sandbox	How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
+--sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
 --verbose	Say on stderr which runtime is used and why
 :4
 --- docker was called
@@ -222,7 +222,7 @@ fn a_docker_that_fails_or_is_not_there_leaves_our_own() {
     complete(&test, "sandbox run --s").is(str![[r#"
 exit 0
 --- stdout
---sandbox	How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
+--sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
 :0
 --- docker was called
 docker __complete run --s
@@ -232,7 +232,7 @@ docker __complete run --s
     test.direct("__complete run --s").is(str![[r#"
 exit 0
 --- stdout
---sandbox	How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
+--sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
 :0
 
 "#]]);
@@ -249,7 +249,7 @@ exit 0
 busybox
 :4
 --- docker was called
-docker __complete run -e $'A=\xff' 'x�'
+docker __complete run -e $'A=\xff' $'x\xff'
 
 "#]]);
 }

@@ -215,7 +215,6 @@ docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided b
 docker: Cannot connect to the Docker daemon.
 --- docker was called
 docker info --format '{{json .}}'
-docker --version
 docker run img
 
 "#]]);

@@ -24,7 +24,7 @@ hint: or, if it is installed, put its folder on PATH:
         str![[r#"
 exit 125
 --- stderr
-docker sandbox: docker is not installed: no program `/gone/docker` on PATH
+docker sandbox: docker is not installed: no program `/gone/docker`
 hint: install Docker's command line (Debian, Ubuntu; other systems: https://docs.docker.com/engine/install):
     sudo apt-get install docker.io
 hint: or, if it is installed, put its folder on PATH:
@@ -85,6 +85,8 @@ fn a_docker_that_cannot_be_executed_is_said() {
 exit 125
 --- stderr
 docker sandbox: cannot run `[ROOT]/broken/docker info --format '{{json .Runtimes}}'`: No such file or directory (os error 2)
+hint: see what that program is:
+    head -c 80 [ROOT]/broken/docker
 
 "#]]);
 }

@@ -37,7 +37,6 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -52,7 +51,6 @@ created
 docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
 docker info --format '{{json .Runtimes}}'
-docker info --format '{{json .Runtimes}}'
 docker create --runtime=runc img
 
 "#]]);
@@ -63,7 +61,6 @@ started
 --- stderr
 docker sandbox: warning: this container is NOT in gVisor: the daemon has none, and mode `preferred`, decided by `--sandbox=preferred` on the command line, lets it start
 --- docker was called
-docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .Runtimes}}'
 docker run --runtime=runsc img
 
@@ -83,7 +80,6 @@ hint: to start it without the sandbox, if that is what you want:
     docker sandbox run --no-sandbox --runtime=runc …
 --- docker was called
 docker info --format '{{json .Runtimes}}'
-docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .}}'
 
 "#]]);
@@ -99,7 +95,6 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default), runsc
 hint: leave `--runtime` away to take the daemon's gVisor:
     docker sandbox run …
 --- docker was called
-docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .}}'
 
@@ -130,7 +125,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none`, decided by `--no-sandbox` on the command line, and Docker's own choice `gvisor` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line; Docker's own choice `gvisor`, is gVisor all the same: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -153,7 +148,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none`, decided by `--no-sandbox` on the command line, and Docker's own choice `runsc` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line; the runtime asked for, `runsc`, is gVisor all the same: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=runsc img
@@ -164,7 +159,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none`, decided by `--no-sandbox` on the command line, and Docker's own choice `io.containerd.runsc.v1` is gVisor: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line; the runtime asked for, `io.containerd.runsc.v1`, is gVisor all the same: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run --runtime=io.containerd.runsc.v1 img

@@ -45,33 +45,30 @@ If the Docker daemon has no gVisor, nothing starts, and you are told how to get 
 #[test]
 fn every_way_to_ask_for_help_on_run_gives_the_same() {
     let test = TestEnvironment::new();
-    let first = test.docker("help sandbox run").is(str![[r#"
+    let first = test
+        .docker("help sandbox run")
+        .is(str![[r#"
 exit 0
 --- stdout
-Create and run a new container from an image, inside gVisor.
+docker run, inside gVisor
 
 Usage: docker sandbox run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 Options:
-      --help
-          Print this help
-
-      --no-sandbox
-          Start the container without gVisor, as `docker` would; the same as --sandbox=none
-
-      --sandbox <MODE>
-          How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
-
-      --verbose
-          Say on stderr which runtime is used and why
-
-      --detect-timeout <DURATION>
-          How long the Docker daemon may take to say which runtimes it has [default: 10s]
+      --help                       Print this help
+      --no-sandbox                 Start it without gVisor, as `docker` would; the same as --sandbox=none
+      --sandbox <MODE>             How strict to be: `required` (the default) starts nothing without gVisor,
+                                   `preferred` warns and goes on with Docker's default runtime,
+                                   `none` does not look for gVisor
+      --verbose                    Say on stderr which runtime is used and why
+      --detect-timeout <DURATION>  How long the daemon may take to say which runtimes it has [default: 10s]
 
 Every option of `docker run` works here too and means the same: docker run --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
 
-"#]]).text().to_owned();
+"#]])
+        .text()
+        .to_owned();
     for words in
         ["sandbox run --help", "sandbox help run", "sandbox run --rm --help img", "sandbox run --help=true"]
     {
@@ -87,25 +84,18 @@ fn help_on_create_names_create() {
     TestEnvironment::new().docker("sandbox create --help").is(str![[r#"
 exit 0
 --- stdout
-Create a new container from an image; it will run inside gVisor.
+docker create, for gVisor
 
 Usage: docker sandbox create [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 Options:
-      --help
-          Print this help
-
-      --no-sandbox
-          Start the container without gVisor, as `docker` would; the same as --sandbox=none
-
-      --sandbox <MODE>
-          How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
-
-      --verbose
-          Say on stderr which runtime is used and why
-
-      --detect-timeout <DURATION>
-          How long the Docker daemon may take to say which runtimes it has [default: 10s]
+      --help                       Print this help
+      --no-sandbox                 Start it without gVisor, as `docker` would; the same as --sandbox=none
+      --sandbox <MODE>             How strict to be: `required` (the default) starts nothing without gVisor,
+                                   `preferred` warns and goes on with Docker's default runtime,
+                                   `none` does not look for gVisor
+      --verbose                    Say on stderr which runtime is used and why
+      --detect-timeout <DURATION>  How long the daemon may take to say which runtimes it has [default: 10s]
 
 Every option of `docker create` works here too and means the same: docker create --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.

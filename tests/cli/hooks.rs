@@ -75,7 +75,7 @@ fn a_runtime_that_is_not_registered_is_explained() {
     assert_data_eq!(
         modern.clone(),
         str![[r#"
-gVisor: the runtime is not registered with the Docker daemon, or the daemon was not reloaded since
+Why: the runtime is not registered with the Docker daemon, or the daemon was not reloaded since
 Register it and reload the daemon:
     sudo runsc install
     sudo systemctl reload docker
@@ -99,7 +99,7 @@ fn a_runsc_too_old_for_its_kernel_is_explained() {
             "docker: Error response from daemon: failed to create task: OCI runtime create failed: creating container: cannot create sandbox: cannot run with network enabled in root network namespace: unknown"
         ),
         str![[r#"
-gVisor: this runsc is older than release-20240807.0 and the kernel newer (google/gvisor#10704), or `--network=host` on Docker 24 or older
+Why: this runsc is older than release-20240807.0 and the kernel newer (google/gvisor#10704), or `--network=host` on Docker 24 or older
 Upgrade runsc, or register it with the container's own network stack and reload:
     sudo runsc install -- --network=host
     sudo systemctl reload docker
@@ -115,7 +115,7 @@ fn a_sentry_that_died_is_explained() {
             "docker: Error response from daemon: OCI runtime create failed: creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: unknown."
         ),
         str![[r#"
-gVisor: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, or an old CPU
+Why: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, or an old CPU
 Use the systrap platform, allow tracing, and reload:
     sudo runsc install -- --platform=systrap
     sudo sysctl kernel.yama.ptrace_scope=1
@@ -132,7 +132,7 @@ fn a_missing_binary_is_explained() {
             "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/io.containerd.runtime.v2.task/moby/x/log.json: no such file or directory): fork/exec /usr/local/bin/runsc: no such file or directory: unknown"
         ),
         str![[r#"
-gVisor: the registered path of runsc does not exist on the daemon's host
+Why: the registered path of runsc does not exist on the daemon's host
 Register it where it is, and reload:
     sudo runsc install
     sudo systemctl reload docker
@@ -149,7 +149,7 @@ fn a_flag_that_runsc_does_not_know_is_explained() {
             "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/x/log.json: no such file or directory): /usr/bin/runsc did not terminate successfully: exit status 2: unknown"
         ),
         str![[r#"
-gVisor: runsc does not know one of its runtimeArgs, or `--pids-limit` is below the 40 or so that it needs itself
+Why: runsc does not know one of its runtimeArgs, or `--pids-limit` is below the 40 or so that it needs itself
 See what runsc says to them, with the path and arguments from:
     docker info --format '{{json .Runtimes}}'
 "#]]
@@ -164,7 +164,7 @@ fn rootless_docker_is_explained() {
             "docker: Error response from daemon: OCI runtime create failed: creating container: cannot set up cgroup for root: configuring cgroup: mkdir /sys/fs/cgroup/x: permission denied: unknown"
         ),
         str![[r#"
-gVisor: rootless Docker may not set up the sandbox's cgroup
+Why: rootless Docker may not set up the sandbox's cgroup
 Add `--ignore-cgroups` to the runtime's runtimeArgs, then:
     ${EDITOR:-vi} ~/.config/docker/daemon.json
     systemctl --user restart docker

@@ -125,12 +125,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker --context x -D sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker --context x -D sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker --context x -D info --format '{{json .Runtimes}}'

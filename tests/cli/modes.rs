@@ -229,8 +229,8 @@ hint: or take it away:
     test.docker("sandbox run --sandbox=required img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 5 column 5: `nnone` is no sandbox mode: required, preferred or none
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 4: `nnone` is no sandbox mode: required, preferred or none
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
@@ -240,7 +240,7 @@ hint: correct that line:
 exit 125
 --- stderr
 docker sandbox: `[ROOT]/work/agent.yaml` line 2: `nope` is no sandbox mode: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/agent.yaml
 
 "#]]);

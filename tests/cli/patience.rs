@@ -64,7 +64,7 @@ docker sandbox: this Docker daemon has no gVisor (runsc); nothing was started
 
 Docker daemon:     ?, version ?
 Its system:        ?, ?
-Its runtimes:      none that it names
+Its runtimes:      io.containerd.runc.v2 (runc), runc (runc)
 
 1. Install gVisor, on Debian or Ubuntu:
 [APT]
@@ -76,12 +76,12 @@ Its runtimes:      none that it names
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -127,7 +127,7 @@ exit 125
 --- stderr
 docker sandbox: the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`: `5` is no duration: write `10s`, `500ms` or `1m`
 hint: for example:
-    --detect-timeout=30s
+    export DOCKER_SANDBOX_DETECT_TIMEOUT=30s
 
 "#]]);
     test.unset("DOCKER_SANDBOX_DETECT_TIMEOUT");
@@ -135,8 +135,8 @@ hint: for example:
     test.docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 51: `never` is no duration: write `10s`, `500ms` or `1m`
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: `never` is no duration: write `10s`, `500ms` or `1m`
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);

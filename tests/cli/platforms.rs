@@ -23,12 +23,12 @@ Docker Desktop has no supported way to add a runtime: its virtual machine keeps 
 2. Use it:
     docker context use linux
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -52,18 +52,22 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 OrbStack runs the daemon in a virtual machine of its own.
 
 1. Install gVisor in a folder that the machine sees (not below /tmp, which is a link there):
-[TARBALL]
+    mkdir -p ~/gvisor && cd ~/gvisor
+    arch=$(uname -m | sed s/arm64/aarch64/)
+    curl -fSO "https://storage.googleapis.com/gvisor/releases/release/latest/$arch/gvisor.tar.bz2"
+    curl -fSO "https://storage.googleapis.com/gvisor/releases/release/latest/$arch/gvisor.tar.bz2.sha512"
+    shasum -a 512 -c gvisor.tar.bz2.sha512 && tar -xjf gvisor.tar.bz2 && chmod -R a+rX .
 
 2. Add the runtime `runsc` with its path, and restart:
     orb config docker
     orb restart docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -94,12 +98,12 @@ Colima runs the daemon in a virtual machine. Enter it with `colima ssh` for step
     colima ssh -- sudo runsc install
     colima ssh -- sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -137,12 +141,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     runsc install --config_file="$HOME/.config/docker/daemon.json" -- --ignore-cgroups
     systemctl --user restart docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -177,12 +181,12 @@ The daemon is on another machine (tcp://10.0.0.5:2376). Do this there:
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker --context far sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker --context far sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker --context far info --format '{{json .Runtimes}}'
@@ -212,12 +216,12 @@ The daemon is on another machine (ssh://me@far.example). Do this there:
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker -c far sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker -c far sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker -c far info --format '{{json .Runtimes}}'
@@ -252,12 +256,12 @@ The daemon is on another machine (ssh://me@far.example). Do this there:
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker -H ssh://me@far.example sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker -H ssh://me@far.example sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker -H ssh://me@far.example info --format '{{json .Runtimes}}'

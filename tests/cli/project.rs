@@ -32,7 +32,7 @@ exit 0
 --- stdout
 created
 --- stderr
-docker sandbox: warning: ignored `sandbox: none` in `[ROOT]/work/repo/agent.yaml` line 1: a project may not weaken the sandbox by itself; if you trust it: docker sandbox trust [ROOT]/work/repo/agent.yaml
+docker sandbox: warning: ignored `sandbox: none` in `[ROOT]/work/repo/agent.yaml` line 1: a project may not weaken the sandbox by itself; if you trust it: docker-sandbox --context x trust [ROOT]/work/repo/agent.yaml
 --- docker was called
 docker --context x info --format '{{json .Runtimes}}'
 docker --context x create --runtime=runsc img

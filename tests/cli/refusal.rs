@@ -26,12 +26,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -71,12 +71,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), io.containerd.runtime.v1.linux 
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -107,12 +107,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), kata (io.containerd.kata.v2), n
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -145,12 +145,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'

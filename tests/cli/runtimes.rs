@@ -82,7 +82,7 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start it without the sandbox, if that is what you want:
@@ -134,12 +134,12 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -171,12 +171,12 @@ Its runtimes:      runc (runc, the default), runsc (runc, not gVisor)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'
@@ -203,7 +203,7 @@ Its runtimes:      runc (runc, the default), runsc (runc, not gVisor)
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start it without the sandbox, if that is what you want:
@@ -238,12 +238,12 @@ Its runtimes:      runc (runc, the default), runsc (/usr/local/bin/runsc, not gV
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'

@@ -29,12 +29,12 @@ The daemon is on another machine (ssh://h\u{1b}[2J). Do this there:
     sudo runsc install
     sudo systemctl reload docker
 
-3. Verify: gVisor's boot lines appear:
+3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
-hint: for good, in this shell, or as `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json:
+hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
     export DOCKER_SANDBOX=preferred
 --- docker was called
 docker info --format '{{json .Runtimes}}'

@@ -40,7 +40,6 @@ started
 docker sandbox: warning: this container is NOT in gVisor: mode `none`, decided by `[ROOT]/work/repo/agent.yaml` line 1
 --- docker was called
 docker info --format '{{json .}}'
-docker --version
 docker run img
 
 "#]]);
@@ -213,7 +212,7 @@ fn a_file_that_is_invalid_is_not_trusted() {
 exit 1
 --- stderr
 docker sandbox: `[ROOT]/work/repo/agent.yaml` line 1: `nope` is no sandbox mode: required, preferred or none
-hint: correct that line, for example to `sandbox: required`:
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/work/repo/agent.yaml
 
 "#]]);

@@ -87,7 +87,9 @@ docker sandbox: cannot read `[ROOT]/home/.local/share/docker-sandbox/trust.json`
     test.docker("sandbox trust").is(str![[r#"
 exit 1
 --- stderr
-docker sandbox: cannot make the folder `[ROOT]/data/docker-sandbox`: Permission denied (os error 13)
+docker sandbox: the list of trusted files was not changed: cannot make the folder `[ROOT]/data/docker-sandbox`: Permission denied (os error 13)
+hint: see who may write its folder:
+    ls -ld [ROOT]/data/docker-sandbox
 
 "#]]);
 }

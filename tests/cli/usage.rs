@@ -78,7 +78,7 @@ exit 2
 --- stderr
 docker sandbox: unexpected argument '--bogus' found
 hint: see how it is used:
-    docker sandbox --help
+    docker sandbox config --help
 
 "#]]);
     test.docker("sandbox config extra").is(str![[r#"
@@ -86,15 +86,15 @@ exit 2
 --- stderr
 docker sandbox: unexpected argument 'extra' found
 hint: see how it is used:
-    docker sandbox --help
+    docker sandbox config --help
 
 "#]]);
     test.docker("sandbox alias").is(str![[r#"
 exit 2
 --- stderr
-docker sandbox: the following required arguments were not provided:; <SHELL>
+docker sandbox: the following required arguments were not provided: <SHELL>
 hint: see how it is used:
-    docker sandbox --help
+    docker sandbox alias --help
 
 "#]]);
     test.docker("sandbox alias tcsh").is(str![[r#"
@@ -102,7 +102,7 @@ exit 2
 --- stderr
 docker sandbox: invalid value 'tcsh' for '<SHELL>'; [possible values: bash, zsh, fish]; tip: a similar value exists: 'zsh'
 hint: see how it is used:
-    docker sandbox --help
+    docker sandbox alias --help
 
 "#]]);
     test.docker("sandbox config --format yaml").is(str![[r#"
@@ -110,7 +110,7 @@ exit 2
 --- stderr
 docker sandbox: invalid value 'yaml' for '--format <FORMAT>'; [possible values: table, json]
 hint: see how it is used:
-    docker sandbox --help
+    docker sandbox config --help
 
 "#]]);
     test.docker("sandbox trust one two").is(str![[r#"
@@ -118,7 +118,7 @@ exit 2
 --- stderr
 docker sandbox: unexpected argument 'two' found
 hint: see how it is used:
-    docker sandbox --help
+    docker sandbox trust --help
 
 "#]]);
 }

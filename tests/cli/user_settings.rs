@@ -17,24 +17,24 @@ fn a_file_that_is_not_json_is_refused_with_its_line() {
     with_file("{\n  \"auths\": {},\n  oops\n}\n").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 3 column 3: key must be a string
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 3: key must be a string
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
     with_file("").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 0: EOF while parsing a value
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: EOF while parsing a value
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
     with_file("\x1b[2J").docker("sandbox run --no-sandbox img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 1: expected value
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: expected value
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
@@ -45,50 +45,54 @@ fn wrong_types_are_refused_with_their_line() {
     with_file("[]").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 2: invalid length 0, expected struct ConfigFile with 2 elements
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: invalid type: sequence, expected an object
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
     with_file("{\"plugins\": []}").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 14: invalid length 0, expected struct Plugins with 1 element
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: `plugins` is not an object
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
     with_file("{\"plugins\":\n {\"sandbox\": \"none\"}}").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 2 column 19: invalid type: string "none", expected struct UserSettings
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 2: `plugins.sandbox` is not an object
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
-    with_file("{\"plugins\": {\"sandbox\":\n {\"mode\": true}}}").docker("sandbox run img").refuses(str![[r#"
+    with_file("{\"plugins\": {\"sandbox\":\n {\"mode\": true}}}").docker("sandbox run img").refuses(str![[
+        r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 2 column 14: invalid type: boolean `true`, expected a string
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 2: `plugins.sandbox.mode` is not a string
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
-"#]]);
-    with_file("{\"plugins\": {\"sandbox\": {\n\"audit\": 7}}}").docker("sandbox run img").refuses(str![[r#"
+"#
+    ]]);
+    with_file("{\"plugins\": {\"sandbox\": {\n\"audit\": 7}}}").docker("sandbox run img").refuses(str![[
+        r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 2 column 10: invalid type: integer `7`, expected path string
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 2: `plugins.sandbox.audit` is not a string
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
-"#]]);
+"#
+    ]]);
     with_file("{\"plugins\": {\"sandbox\": {\"mode\": \"none\", \"mode\": \"required\"}}}")
         .docker("sandbox run img")
         .refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1 column 47: duplicate field `mode`
-hint: correct that line:
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: `plugins.sandbox` is not an object
+hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
@@ -134,8 +138,8 @@ fn a_file_that_cannot_be_read_is_refused() {
 exit 125
 --- stderr
 docker sandbox: cannot read `[ROOT]/home/.docker/config.json`: Is a directory (os error 21)
-hint: make it readable for you:
-    chmod u+r [ROOT]/home/.docker/config.json
+hint: see what it is, and who may read it:
+    ls -ld [ROOT]/home/.docker/config.json
 
 "#]]);
 }
@@ -150,8 +154,8 @@ fn a_file_that_we_have_no_permission_for_is_refused() {
 exit 125
 --- stderr
 docker sandbox: cannot read `[ROOT]/home/.docker/config.json`: Permission denied (os error 13)
-hint: make it readable for you:
-    chmod u+r [ROOT]/home/.docker/config.json
+hint: see what it is, and who may read it:
+    ls -ld [ROOT]/home/.docker/config.json
 
 "#]]);
 }
