@@ -1,7 +1,7 @@
 //! Docker's CLI, which started us and waits for us: whether it still does.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use super::ledger::Seen;
 pub struct Caller {
     parent: Option<Pid>,
     socket: Option<UnixStream>,
+    /// Whether the socket was closed before we got to it.
+    closed: bool,
 }
 
 impl Caller {
@@ -24,15 +26,24 @@ impl Caller {
     /// own end is noticed.
     #[must_use]
     pub fn find(socket: Option<&OsStr>) -> Self {
-        // A socket that cannot be reached is taken for none: that it is closed already is as likely
-        // as that it never was there, and the CLI's own end is watched besides.
-        Self { parent: getppid(), socket: socket.and_then(|socket| connect(socket).ok()) }
+        let parent = getppid();
+        match socket.map(connect) {
+            Some(Ok(socket)) => Self { parent, socket: Some(socket), closed: false },
+            // The CLI listens before it starts us.
+            Some(Err(error)) => {
+                Self { parent, socket: None, closed: error.kind() == io::ErrorKind::ConnectionRefused }
+            }
+            None => Self { parent, socket: None, closed: false },
+        }
     }
 
     /// The signal that would have ended `docker run` by now, if there was one.
     pub(super) fn has_left(&self) -> Option<i32> {
         if getppid() != self.parent {
             return Some(SIGHUP);
+        }
+        if self.closed {
+            return Some(SIGTERM);
         }
         let mut socket = self.socket.as_ref()?;
         socket.set_nonblocking(true).ok()?;
@@ -59,7 +70,7 @@ impl Caller {
     }
 }
 
-fn connect(socket: &OsStr) -> std::io::Result<UnixStream> {
+fn connect(socket: &OsStr) -> io::Result<UnixStream> {
     #[cfg(target_os = "linux")]
     {
         use std::os::linux::net::SocketAddrExt as _;
