@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use rustix::process::Signal;
 
 use crate::stage::gate::Gate;
-use crate::stage::{Cli, Engine, Form, IMAGE, Io, Outcome, Running, Scenario};
+use crate::stage::{Cli, Engine, Form, IMAGE, Io, Outcome, Running, Scenario, wait_until};
 
 /// Sends a signal while the plugin waits for an answer with `marker` in its path, and lets the answer come.
 fn interrupted_while(
@@ -76,5 +76,40 @@ fn a_signal_while_the_container_is_made_must_leave_none_that_runs() {
                 assert_eq!(scenario.inspect(&container, "{{.State.Status}}"), "created", "{outcome}");
             }
         }
+    }
+}
+
+/// Stands where the plugin does, and becomes it once it may.
+const LATE: &str = r#"#!/bin/sh
+    here=${0%/*}
+    if [ "$1" != docker-cli-plugin-metadata ]; then
+        printf %s "$DOCKER_CLI_PLUGIN_SOCKET" >"$here/socket.new"
+        mv "$here/socket.new" "$here/socket"
+        while ! [ -e "$here/go" ]; do sleep 0.02; done
+    fi
+    exec "$here/../../bin/docker-sandbox" "$@""#;
+
+#[test]
+fn a_signal_to_docker_before_the_plugin_has_looked_must_start_nothing() {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::{SocketAddr, UnixStream};
+
+    for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
+        let scenario = Scenario::with(Engine::named("trixie"), cli);
+        let folder = scenario.home().join(".docker/cli-plugins");
+        std::fs::remove_file(folder.join("docker-sandbox")).unwrap();
+        let late = scenario.write(".docker/cli-plugins/docker-sandbox", LATE);
+        std::fs::set_permissions(late, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+        let running = scenario.start_run(Form::Docker, ["--rm", IMAGE, "sleep", "600"], Io::Pipes);
+        wait_until("the plugin is started", || folder.join("socket").exists());
+        let name = std::fs::read_to_string(folder.join("socket")).unwrap();
+        let socket = SocketAddr::from_abstract_name(name.strip_prefix('@').unwrap()).unwrap();
+        running.signal(Signal::TERM);
+        wait_until("docker has closed its socket", || UnixStream::connect_addr(&socket).is_err());
+        std::fs::write(folder.join("go"), "").unwrap();
+        let outcome = running.end().exits(143).prints("");
+        assert_nothing_started(&(scenario, outcome));
     }
 }
