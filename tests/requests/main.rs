@@ -96,13 +96,14 @@ fn check(cli: &Cli, cases: u32) {
     let verdicts = verdicts.into_inner();
     println!("{cli:?}: {cases} cases: {verdicts:?}");
     assert_eq!(verdicts.values().sum::<u32>(), cases, "a case was not judged");
+    // About half, two fifths and a tenth of the cases; the limits are where chance alone does not get.
     if cases >= 100 {
         let at_least = |verdict, percent| {
             let seen = verdicts.get(&verdict).copied().unwrap_or_default();
             assert!(seen * 100 >= cases * percent, "{cli:?}: only {seen} of {cases} cases were {verdict:?}");
         };
-        at_least(Verdict::Sandboxed, 25);
+        at_least(Verdict::Sandboxed, 20);
         at_least(Verdict::BothRefused, 15);
-        at_least(Verdict::WeRefused, 5);
+        at_least(Verdict::WeRefused, 1);
     }
 }
