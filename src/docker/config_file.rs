@@ -100,10 +100,7 @@ impl ConfigFile {
 
     /// The error is a line and what is wrong there.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
-        let Object(top) = serde_json::from_str(text).map_err(|error| {
-            let problem = error.to_string();
-            (error.line(), problem.split(" at line ").next().unwrap_or(&problem).to_owned())
-        })?;
+        let Object(top) = serde_json::from_str(text).map_err(|error| told(&error))?;
         let current_context = match top.get("currentContext") {
             Some(raw) => Some(typed(text, "currentContext", raw, "a string")?),
             None => None,
@@ -134,8 +131,21 @@ fn typed<'a, T: Deserialize<'a>>(
     raw: &'a RawValue,
     kind: &str,
 ) -> Result<T, (usize, String)> {
-    serde_json::from_str(raw.get())
-        .map_err(|_| (line_of(text, raw), format!("`{}` is not {kind}", plain(name))))
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let (line, problem) = told(&error);
+        let problem = if problem.starts_with("invalid type") {
+            format!("`{}` is not {kind}", plain(name))
+        } else {
+            problem
+        };
+        (line_of(text, raw) + line - 1, problem)
+    })
+}
+
+/// The line and what is wrong there, apart from each other.
+fn told(error: &serde_json::Error) -> (usize, String) {
+    let text = error.to_string();
+    (error.line().max(1), text.split(" at line ").next().unwrap_or(&text).to_owned())
 }
 
 /// `raw` is a part of `text`: how far from its start is how many lines down.
@@ -168,6 +178,7 @@ mod tests {
             problem("{\"plugins\": {\n\"sandbox\": {\"mode\":\n[]}}}"),
             (3, "`plugins.sandbox.mode` is not a string".into())
         );
+        assert_eq!(problem("{\"plugins\":\n{\"x\": {},\n\"x\": {}}}"), (3, "`x` is there twice".into()));
         assert_eq!(problem("{\n,}").0, 2);
         assert!(ConfigFile::parse("[]").is_err());
         assert!(ConfigFile::parse("").is_err());

@@ -91,7 +91,7 @@ hint: correct it:
         .refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 1: `plugins.sandbox` is not an object
+docker sandbox: `[ROOT]/home/.docker/config.json` line 1: `mode` is there twice
 hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
