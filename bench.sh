@@ -15,7 +15,7 @@ Uses a private engine from the distribution's packages (root), or the engine at 
 USAGE
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 pairs=30
 save=no
 while [ $# -gt 0 ]; do

@@ -58,7 +58,7 @@ quoted() { # quoted WORD: as it can be pasted into a shell
 
 # The one place where our vendor's name stands is what the plugin itself answers with.
 vendor_in() { # vendor_in < metadata
-    sed -n 's/.*"Vendor"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' | head -n 1
+    sed -n 's/.*"Vendor"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' | head -n 1 | tr -d '[:cntrl:]'
 }
 
 bounded() { # bounded COMMAND...: a plugin that hangs must not hang the installation
@@ -87,7 +87,7 @@ find_owner() { # find_owner PATH
     if [ "$vendor" = "$our_vendor" ]; then
         owner=ours
     elif [ -L "$1" ]; then
-        target=$(readlink "$1") || target='?'
+        target=$(readlink "$1" | tr -d '[:cntrl:]') || target='?'
         # Docker Desktop leaves such a link, which dangles once Docker Desktop is gone.
         owner="a link to \`$target\`"
     elif [ -n "$vendor" ]; then
@@ -108,7 +108,7 @@ extra_folders() { # cliPluginsExtraDirs of config.json, one a line; there may be
 }
 
 same_folder() { # same_folder A B
-    [ "$(cd "$1" 2>/dev/null && pwd -P)" = "$(cd "$2" 2>/dev/null && pwd -P)" ]
+    [ "$(CDPATH="" cd -- "$1" 2>/dev/null && pwd -P)" = "$(CDPATH="" cd -- "$2" 2>/dev/null && pwd -P)" ]
 }
 
 # Sets `shadow` to the plugin that Docker finds before the one in `folder`, if there is one.
@@ -276,7 +276,7 @@ uninstall_plugin() {
 # --- arguments -------------------------------------------------------------------------------------------------------
 
 self=$(quoted "$0")
-source=$(cd "$(dirname "$0")" && pwd)
+source=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 metadata=$source/plugin-metadata/metadata.json
 our_vendor=docker-sandbox
 if [ -r "$metadata" ]; then our_vendor=$(vendor_in <"$metadata"); fi

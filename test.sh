@@ -18,7 +18,7 @@ Without a TIER: all of them. DOCKER_SANDBOX_CASES=N sets how many command lines 
 USAGE
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 cd "$here"
 all='lint unit cli scripts requests engine static'
 tiers=''

@@ -42,7 +42,8 @@ as_root() {
 # Whether the docker on PATH is Docker's and its daemon has gVisor. What else it may be is the plugin's to judge.
 machine_has_gvisor() {
     docker --version 2>/dev/null | grep -q '^Docker version' || return 1
-    timeout 10 docker info --format '{{json .Runtimes}}' 2>/dev/null |
+    # podman's service lists runtimes that it does not have, and none of containerd's.
+    timeout 10 docker info --format '{{json .Runtimes}}' 2>/dev/null | grep 'io\.containerd\.' |
         grep -q -e '"runsc"' -e '/runsc"' -e 'io\.containerd\.runsc\.v1'
 }
 
@@ -170,6 +171,10 @@ clean() {
         echo "removed the image $image"
     fi
     started=$(recall engine)
+    if [ -n "$started" ] && [ "$started" != "$engine" ]; then
+        fail "the engine to remove is noted as \`$started\`, and only $engine can be this user's" \
+            'look at it, and stop it by hand if it is one' "sudo $here/scripts/engine.sh stop DIR"
+    fi
     if [ -n "$started" ] && [ -e "$started" ]; then
         as_root "$here/scripts/engine.sh" stop "$started"
         echo "stopped and removed the engine in $started"
@@ -189,7 +194,7 @@ clean() {
 
 # --- arguments -------------------------------------------------------------------------------------------------------
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 suite=system action=go
 while [ $# -gt 0 ]; do
     case $1 in

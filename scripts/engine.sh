@@ -65,7 +65,7 @@ wait_for() { # wait_for SECONDS COMMAND...: 0 as soon as the command succeeds, 1
     done
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 for part in packages runtimes network start stop image; do
     # shellcheck source=/dev/null
     . "$here/engine/$part.sh"

@@ -31,6 +31,8 @@ pub struct Environment {
     pub docker_host: Option<OsString>,
     /// `DOCKER_CONTEXT`.
     pub docker_context: Option<OsString>,
+    /// Whether `DOCKER_TLS_VERIFY` or `DOCKER_TLS` is set.
+    pub docker_tls: bool,
     /// `DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND`: the docker that started us.
     pub original_cli: Option<OsString>,
     /// `DOCKER_CLI_PLUGIN_SOCKET`: closed by Docker's CLI when it is told to end.
@@ -56,6 +58,9 @@ impl Environment {
             docker_config: variable("DOCKER_CONFIG"),
             docker_host: variable("DOCKER_HOST"),
             docker_context: variable("DOCKER_CONTEXT"),
+            docker_tls: ["DOCKER_TLS_VERIFY", "DOCKER_TLS"]
+                .iter()
+                .any(|name| std::env::var_os(name).is_some()),
             original_cli: variable("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"),
             plugin_socket: variable("DOCKER_CLI_PLUGIN_SOCKET"),
             inner: variable(crate::docker::client::INNER).is_some(),
@@ -107,6 +112,7 @@ impl Context {
         let chooser = Chooser {
             host: self.environment.docker_host.as_deref(),
             context: self.environment.docker_context.as_deref(),
+            tls: self.environment.docker_tls,
             current_context,
         };
         endpoint::local_socket(&self.globals, &chooser)

@@ -51,7 +51,7 @@ fn escaped(text: &str, keep_newlines: bool) -> String {
     for character in text.chars() {
         let hidden = matches!(
             character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            '\u{ad}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
         );
         if (character.is_control() || hidden) && !(keep_newlines && character == '\n') {
             safe.extend(character.escape_unicode());
@@ -70,26 +70,27 @@ pub fn shell_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> String
     quoted.join(" ")
 }
 
+/// Quoted so that sh, dash, bash, zsh and fish all read the same word back: fish knows escapes
+/// within single quotes, and dash does not know `$'…'`. What a terminal would act on is spelled
+/// out, and is then another word: such a name cannot be pasted safely everywhere.
 fn shell_word(word: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    let word = escaped(word, false);
     if !word.is_empty() && word.chars().all(bare) {
-        word.to_owned()
-    } else if escaped(word, false) != word {
-        // What a terminal would act on is spelled out, and pasted back as what it is.
-        let spelled: String = word.chars().map(spelled_out).collect();
-        format!("$'{spelled}'")
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        return word;
     }
-}
-
-/// A character within `$'…'`.
-fn spelled_out(character: char) -> String {
-    match character {
-        '\\' | '\'' => format!("\\{character}"),
-        _ if escaped(character.encode_utf8(&mut [0; 4]), false).chars().count() == 1 => character.to_string(),
-        _ => character.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat(),
-    }
+    let parts = word.split_inclusive(['\'', '\\']).flat_map(|part| {
+        let text = part.trim_end_matches(['\'', '\\']);
+        let quoted = if text.is_empty() { String::new() } else { format!("'{text}'") };
+        let special = match part[text.len()..].chars().next() {
+            Some('\'') => "\"'\"",
+            Some(_) => r#""\\""#,
+            None => "",
+        };
+        [quoted, special.to_owned()]
+    });
+    let quoted: String = parts.collect();
+    if quoted.is_empty() { "''".to_owned() } else { quoted }
 }
 
 #[cfg(test)]
@@ -103,8 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_line_can_be_pasted() {
-        assert_eq!(shell_line(["docker", "run", "-e", "A=it's", ""]), r"docker run -e 'A=it'\''s' ''");
-        assert_eq!(shell_line(["a\nb'\u{202e}"]), r"$'a\x0ab\'\xe2\x80\xae'");
+    fn a_shell_line_can_be_pasted_into_any_shell() {
+        assert_eq!(shell_line(["docker", "run", "-e", "A=it's", ""]), r#"docker run -e 'A=it'"'"'s' ''"#);
+        assert_eq!(shell_line([r"a\'; touch x #", "é b"]), r#"'a'"\\""'"'; touch x #' 'é b'"#);
+        assert_eq!(shell_line(["a\nb\u{202e}"]), r#"'a'"\\"'u{a}b'"\\"'u{202e}'"#);
     }
 }

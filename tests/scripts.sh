@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016,SC2086 # Backticks in messages quote values; $absolute_shell and $environment are words.
 set -eu
 
-repository=$(cd "$(dirname "$0")/.." && pwd)
+repository=$(CDPATH="" cd -- "$(dirname -- "$0")/.." && pwd)
 vendor=$(sed -n 's/.*"Vendor": *"\([^"]*\)".*/\1/p' "$repository/plugin-metadata/metadata.json")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2016 # What is in single quotes is for the shells under test.
 set -eu
 
-repository=$(cd "$(dirname "$0")/.." && pwd)
+repository=$(CDPATH="" cd -- "$(dirname -- "$0")/.." && pwd)
 plugin=${1:-${CARGO_TARGET_DIR:-$repository/target}/debug/docker-sandbox}
 [ -x "$plugin" ] || { printf 'shells.sh: no plugin at %s\nhint: cargo build\n' "$plugin" >&2; exit 1; }
 scratch=$(mktemp -d)

@@ -6,7 +6,7 @@ set -eu
 [ $# = 2 ] || { echo 'usage: static.sh DOCKER_HOST CACHE' >&2; exit 2; }
 host=$1
 cache=$2
-here=$(cd "$(dirname "$0")/.." && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$0")/.." && pwd)
 work=$(mktemp -d /tmp/dss.XXXXXX)
 passed=0
 failed=0

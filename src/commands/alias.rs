@@ -7,7 +7,8 @@ use crate::ui;
 
 /// bash and zsh. `for` goes over the words as they were; each is appended and the first dropped,
 /// so that after the last one the list is whole again, with `sandbox` in its place.
-const POSIX: &str = r#"docker() {
+const POSIX: &str = r#"unalias docker 2>/dev/null || :
+function docker {
   local __word __state=options
   for __word do
     shift

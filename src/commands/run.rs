@@ -12,10 +12,10 @@ use crate::docker::grammar::Problem;
 use crate::docker::info::Runtimes;
 use crate::docker::run_line::RunLine;
 use crate::error::Error;
-use crate::gvisor::detect::{self, Choice, Identity};
+use crate::gvisor::detect::{self, Choice};
 use crate::gvisor::memory::Memory;
 use crate::plugin::caller::Caller;
-use crate::plugin::supervise;
+use crate::plugin::supervise::Watch;
 use crate::sandbox::audit;
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
@@ -61,7 +61,7 @@ struct Plan {
 /// Runs the command; the exit code is Docker's.
 pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<u8> {
     let socket = context.environment.plugin_socket.as_deref();
-    let caller = context.through_docker.then(|| Caller::find(socket));
+    let watch = context.through_docker.then(|| Watch::begin(Caller::find(socket))).transpose()?;
     let line = read(context, verb, words)?;
     if line.wants_help() {
         return super::help(verb.name()).map(|()| 0);
@@ -84,7 +84,7 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
         None if line.ours.verbose => ui::note(&plan.why),
         None => {}
     }
-    start(verb, &docker, plan, caller)
+    start(verb, &docker, plan, watch)
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
@@ -216,10 +216,9 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
     let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
     let whose = if given.is_some() { "the runtime asked for," } else { "Docker's own choice," };
     let name = given.unwrap_or_else(|| about.default_runtime.clone());
-    let runtime =
-        about.runtimes.iter().flatten().find(|(known, _)| **known == name).map(|(_, runtime)| runtime);
-    let gvisor = name == detect::SHIM_TYPE
-        || runtime.is_some_and(|runtime| detect::identify(&name, runtime) == Identity::Gvisor);
+    let runtimes = about.runtimes.unwrap_or_default();
+    let gvisor =
+        !name.is_empty() && matches!(detect::choose(&runtimes, Some(OsStr::new(&name))), Choice::Use { .. });
     let words = line.words().to_vec();
     if gvisor {
         let why = format!(
@@ -258,10 +257,10 @@ fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLi
 }
 
 /// Called directly, we become docker. Called by Docker's CLI, we stay: it does not signal us.
-fn start(verb: Verb, docker: &Docker, plan: Plan, caller: Option<Caller>) -> anyhow::Result<u8> {
+fn start(verb: Verb, docker: &Docker, plan: Plan, watch: Option<Watch>) -> anyhow::Result<u8> {
     let command = docker.command(std::iter::once(OsString::from(verb.name())).chain(plan.words));
-    let Some(caller) = caller else { return Err(command.exec()) };
-    let code = supervise::run(&command, caller)?;
+    let Some(watch) = watch else { return Err(command.exec()) };
+    let code = watch.run(&command)?;
     if code == crate::error::REFUSED {
         plan.relied_on.iter().for_each(Memory::forget);
     }

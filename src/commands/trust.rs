@@ -55,7 +55,7 @@ fn file(context: &Context, matches: &ArgMatches, verb: &str) -> anyhow::Result<P
     if let Some(path) = matches.get_one::<PathBuf>("file") {
         return Ok(context.absolute(path));
     }
-    let found = project::nearest(&context.environment.folder);
+    let found = project::files(&context.environment.folder).next();
     found.ok_or_else(|| {
         let folder = shown(&context.environment.folder);
         Error::new(format!("no {} between {folder} and the root of its repository", project::NAME))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::client::Docker;
@@ -13,7 +14,34 @@ use super::info::{Info, Runtimes};
 /// # Errors
 /// Docker or its daemon did not answer: why, and what to do. Never an empty list instead.
 pub fn runtimes(docker: &Docker, limit: Duration) -> anyhow::Result<Runtimes> {
-    info(docker, "{{json .Runtimes}}", limit)
+    let runtimes: Runtimes = info(docker, "{{json .Runtimes}}", limit)?;
+    // podman's service speaks Docker's API, lists runtimes that it does not have, and starts
+    // containers with another one than was asked for (containers/podman#28429). dockerd lists
+    // containerd's shims; who does not is asked for its name.
+    if runtimes.keys().any(|name| name.starts_with("io.containerd.")) || is_docker_engine(docker, limit)? {
+        return Ok(runtimes);
+    }
+    Err(failure::no_docker_engine(docker).into())
+}
+
+fn is_docker_engine(docker: &Docker, limit: Duration) -> anyhow::Result<bool> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Server {
+        #[serde(default)]
+        components: Vec<Component>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Component {
+        name: String,
+    }
+    let answer = docker
+        .command(["version", "--format", "{{json .Server}}"])
+        .answer_within(limit)?
+        .ok_or_else(|| failure::timed_out(docker, limit))?;
+    let server = serde_json::from_str::<Option<Server>>(answer.stdout.trim()).ok().flatten();
+    Ok(server.is_some_and(|server| server.components.iter().any(|component| component.name == "Engine")))
 }
 
 /// What the daemon says about itself.

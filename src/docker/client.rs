@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -106,14 +107,12 @@ impl DockerCommand {
             .env(INNER, "1")
             .start()
             .with_context(|| self.cannot_run())?;
-        let Some(output) = handle.wait_timeout(limit).with_context(|| format!("cannot wait for `{self}`"))?
-        else {
+        IN_FLIGHT.store(handle.pids().first().copied().unwrap_or(0), Ordering::SeqCst);
+        let output = handle.wait_timeout(limit);
+        IN_FLIGHT.store(0, Ordering::SeqCst);
+        let Some(output) = output.with_context(|| format!("cannot wait for `{self}`"))? else {
             // Not waited for: something that it started, ssh say, may hold its output open.
-            for pid in handle.pids() {
-                if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                }
-            }
+            handle.pids().into_iter().for_each(kill);
             return Ok(None);
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -146,6 +145,20 @@ impl DockerCommand {
             command.env_remove(name);
         }
         command
+    }
+}
+
+/// The question that is being waited for, so that whoever ends us early can end it as well.
+static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
+
+/// Kills the `docker` that a question is waiting for, if there is one.
+pub fn abandon_question() {
+    kill(IN_FLIGHT.load(Ordering::SeqCst));
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
 }
 

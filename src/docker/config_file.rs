@@ -101,7 +101,16 @@ impl ConfigFile {
     /// The error is a line and what is wrong there.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
         let Object(top) = serde_json::from_str(text).map_err(|error| told(&error))?;
-        let current_context = match top.get("currentContext") {
+        // Docker takes this key in any case, and the last one of several.
+        let contexts: Vec<_> = top
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case("currentContext"))
+            .map(|(_, raw)| *raw)
+            .collect();
+        if let [_, again, ..] = contexts.as_slice() {
+            return Err((line_of(text, again), "`currentContext` is there twice".to_owned()));
+        }
+        let current_context = match contexts.first() {
             Some(raw) => Some(typed(text, "currentContext", raw, "a string")?),
             None => None,
         };

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::flags::Flags;
-use super::grammar;
+use super::grammar::{self, Occurrence};
 
 /// What chooses the endpoint besides the global options.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub struct Chooser<'a> {
     pub host: Option<&'a OsStr>,
     /// `DOCKER_CONTEXT`.
     pub context: Option<&'a OsStr>,
+    /// Whether `DOCKER_TLS_VERIFY` or `DOCKER_TLS` is set: they move the default to a TCP port.
+    pub tls: bool,
     /// `currentContext` in `config.json`.
     pub current_context: Option<&'a str>,
 }
@@ -25,7 +27,13 @@ pub struct Chooser<'a> {
 pub fn local_socket(globals: &[OsString], chooser: &Chooser<'_>) -> Option<PathBuf> {
     let parsed = grammar::parse(globals, &Flags::global()).ok()?;
     let given = |name: &str| parsed.last(name).and_then(|option| option.value.as_deref());
-    if parsed.options.iter().any(|option| option.name.starts_with("tls")) {
+    // TLS moves the default to a TCP port, and an empty value is not the same as none for Docker.
+    let unusual = |option: &Occurrence| {
+        option.name.starts_with("tls")
+            || matches!(option.name.as_str(), "host" | "context")
+                && option.value.as_deref() == Some(OsStr::new(""))
+    };
+    if chooser.tls || parsed.options.iter().any(unusual) {
         return None;
     }
     let named = |context: &OsStr| !context.is_empty() && context != "default";
@@ -59,6 +67,7 @@ mod tests {
         let chooser = Chooser {
             host: Some(OsStr::new(host)),
             context: Some(OsStr::new(context)),
+            tls: false,
             current_context: Some(current),
         };
         local_socket(&globals, &chooser).map(|path| path.to_string_lossy().into_owned())
@@ -77,5 +86,8 @@ mod tests {
         assert_eq!(socket("-D", "unix:///a", "x", "y"), Some("/a".into()));
         assert_eq!(socket("-H tcp://h:1", "", "", ""), None);
         assert_eq!(socket("--tlsverify", "", "", ""), None);
+        assert_eq!(socket("--host=", "unix:///a", "", ""), None);
+        assert_eq!(socket("--context=", "unix:///a", "", ""), None);
+        assert_eq!(local_socket(&[], &Chooser { tls: true, ..Chooser::default() }), None);
     }
 }

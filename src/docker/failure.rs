@@ -37,6 +37,15 @@ pub fn nonsense(docker: &Docker, problem: &str) -> Error {
         .hint("see it by hand:", docker.shown(["info", "--format", "{{json .Runtimes}}"]))
 }
 
+/// The error for something behind the socket that is no Docker Engine, podman's service say.
+#[must_use]
+pub fn no_docker_engine(docker: &Docker) -> Error {
+    Error::new("what answers is not Docker's own engine, and may start containers with another runtime than it is asked for")
+        .hint("see what it is:", docker.shown(["version"]))
+        .hint("podman runs gVisor by itself, where runsc is installed:", "podman --runtime=runsc run …")
+        .hint("or use a context whose daemon is a Docker Engine:", "docker context ls")
+}
+
 /// The error for a daemon that took longer than `limit`.
 #[must_use]
 pub fn timed_out(docker: &Docker, limit: Duration) -> Error {

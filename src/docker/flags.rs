@@ -25,7 +25,10 @@ pub struct Flag {
 
 /// The options one command knows.
 #[derive(Debug, Clone, Default)]
-pub struct Flags(Vec<Flag>);
+pub struct Flags {
+    known: Vec<Flag>,
+    learned: bool,
+}
 
 const RUN_SWITCHES: &str = "-d/detach disable-content-trust help init -i/interactive no-healthcheck \
     oom-kill-disable privileged -P/publish-all -q/quiet read-only rm sig-proxy -t/tty use-api-socket";
@@ -54,7 +57,7 @@ impl Flags {
     #[must_use]
     pub fn run() -> Self {
         let mut flags = Self::listed(RUN_SWITCHES, RUN_VALUES);
-        flags.0.extend(Self::ours().0);
+        flags.known.extend(Self::ours().known);
         flags
     }
 
@@ -81,7 +84,7 @@ impl Flags {
         };
         let mut flags = read(switches, Arity::Switch);
         flags.extend(read(values, Arity::Value));
-        Self(flags)
+        Self { known: flags, learned: false }
     }
 
     /// The options that a `docker run --help` lists: `  -q, --quiet   Suppress…`,
@@ -89,35 +92,75 @@ impl Flags {
     /// have none. Lines that do not start with an option in its column are descriptions.
     #[must_use]
     pub fn from_help(help: &str) -> Self {
-        Self(help.lines().filter_map(flag_of_help_line).collect())
+        Self { known: help.lines().filter_map(flag_of_help_line).collect(), learned: true }
     }
 
     /// Adds what `others` knows and this does not.
     pub fn learn(&mut self, others: Self) {
-        for flag in others.0 {
+        for flag in others.known {
             if self.long(flag.long.as_bytes()).is_none() {
-                self.0.push(flag);
+                self.known.push(flag);
+                self.learned |= others.learned;
             }
         }
+    }
+
+    /// Whether some of it is read off a help text and not our own table.
+    #[must_use]
+    pub fn has_learned(&self) -> bool {
+        self.learned
     }
 
     /// The option of that long name.
     #[must_use]
     pub fn long(&self, name: &[u8]) -> Option<&Flag> {
-        self.0.iter().find(|flag| flag.long.as_bytes() == name)
+        self.known.iter().find(|flag| flag.long.as_bytes() == name)
     }
 
     /// The option of that letter.
     #[must_use]
     pub fn short(&self, letter: u8) -> Option<&Flag> {
-        self.0.iter().find(|flag| flag.short == Some(letter))
+        self.known.iter().find(|flag| flag.short == Some(letter))
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Flag> {
-        self.0.iter()
+        self.known.iter()
     }
 }
+
+/// What pflag and docker/cli call the values of options that always take one. Source: the `Type`
+/// methods of spf13/pflag and of docker/cli's `opts`.
+const TYPES: [&str; 28] = [
+    "bytes",
+    "command",
+    "decimal",
+    "duration",
+    "external-ca",
+    "filter",
+    "float",
+    "float32",
+    "float64",
+    "gpu-request",
+    "int",
+    "int16",
+    "int32",
+    "int64",
+    "ip",
+    "list",
+    "map",
+    "mount",
+    "network",
+    "port",
+    "scale",
+    "strings",
+    "string",
+    "stringArray",
+    "uint",
+    "uint16",
+    "uint64",
+    "ulimit",
+];
 
 fn flag_of_help_line(line: &str) -> Option<Flag> {
     let (short, rest) = if let Some(rest) = line.strip_prefix("      --") {
@@ -133,8 +176,12 @@ fn flag_of_help_line(line: &str) -> Option<Flag> {
         return None;
     }
     // `--name string   text`: one blank and a type; `--rm   text`: three blanks at least.
-    let typed = behind.strip_prefix(' ').is_some_and(|behind| !behind.is_empty() && !behind.starts_with(' '));
-    let arity = if typed { Arity::Value } else { Arity::Switch };
+    let arity = match behind.strip_prefix(' ').and_then(|behind| behind.split(' ').next()) {
+        None | Some("") => Arity::Switch,
+        Some(kind) if TYPES.contains(&kind) => Arity::Value,
+        // `string[="x"]`, `count`, a word of the description: whether it takes a value is not known.
+        Some(_) => return None,
+    };
     Some(Flag { long: long.to_owned(), short, arity })
 }
 
@@ -157,6 +204,13 @@ mod tests {
                 ("rm", None, Arity::Switch),
             ]
         );
+    }
+
+    #[test]
+    fn an_option_whose_value_may_be_left_out_is_not_learned() {
+        let help =
+            "      --verify string[=\"always\"]   x\n      --trace count   x\n      --audit mode   x\n";
+        assert_eq!(Flags::from_help(help).iter().count(), 0);
     }
 
     #[test]

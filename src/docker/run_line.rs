@@ -24,6 +24,8 @@ pub struct Ours {
 pub struct RunLine {
     words: Vec<OsString>,
     parsed: Parsed,
+    /// Whether options were known from a help text only.
+    learned: bool,
     /// What was ours.
     pub ours: Ours,
 }
@@ -48,7 +50,7 @@ impl RunLine {
             words.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(word, _)| word.clone()).collect();
         // Reading Docker's own words again gives every index anew.
         let parsed = grammar::parse(&words, flags)?;
-        Ok(Self { words, parsed, ours })
+        Ok(Self { words, parsed, learned: flags.has_learned(), ours })
     }
 
     /// The image, if the line has one.
@@ -80,8 +82,11 @@ impl RunLine {
     #[must_use]
     pub fn with_runtime(&self, name: &str) -> Vec<OsString> {
         let (options, rest) = self.words.split_at(self.parsed.options_end);
-        let mut words = options.to_vec();
-        words.push(format!("--runtime={name}").into());
+        let runtime = OsString::from(format!("--runtime={name}"));
+        // If a help text misled us about where the options end, the first word is one all the same.
+        let mut words: Vec<OsString> = self.learned.then(|| runtime.clone()).into_iter().collect();
+        words.extend_from_slice(options);
+        words.push(runtime);
         words.extend_from_slice(rest);
         words
     }
@@ -110,21 +115,25 @@ impl RunLine {
 impl Ours {
     fn read(parsed: &Parsed) -> Result<Self, Problem> {
         let mut ours = Self::default();
-        for option in &parsed.options {
+        // Each by itself, the last one counts; `--no-sandbox=false` says nothing about `--sandbox`.
+        let (mut sandbox, mut no_sandbox) = (None, None);
+        for (place, option) in parsed.options.iter().enumerate() {
             let value = option.value.clone();
             match option.name.as_str() {
-                "sandbox" => {
-                    let mode = value.unwrap_or_default();
-                    ours.mode = Some((format!("--sandbox={}", mode.to_string_lossy()), mode));
-                }
-                "no-sandbox" if switch(option)? => ours.mode = Some(("--no-sandbox".into(), "none".into())),
-                // `--no-sandbox=false` takes an earlier `--no-sandbox` back.
-                "no-sandbox" => ours.mode = ours.mode.filter(|(flag, _)| flag != "--no-sandbox"),
+                "sandbox" => sandbox = Some((place, value.unwrap_or_default())),
+                "no-sandbox" => no_sandbox = switch(option)?.then_some(place),
                 "verbose" => ours.verbose = switch(option)?,
                 "detect-timeout" => ours.detect_timeout = value,
                 _ => {}
             }
         }
+        ours.mode = match (sandbox, no_sandbox) {
+            (Some((place, mode)), no) if no.is_none_or(|no| no < place) => {
+                Some((format!("--sandbox={}", mode.to_string_lossy()), mode))
+            }
+            (_, Some(_)) => Some(("--no-sandbox".into(), "none".into())),
+            (_, None) => None,
+        };
         Ok(ours)
     }
 }
@@ -174,6 +183,10 @@ mod tests {
         assert_eq!(seen.ours.mode, Some(("--sandbox=none".into(), "none".into())));
         assert!(seen.ours.verbose);
         assert_eq!(line("--no-sandbox --no-sandbox=false img").ours.mode, None);
+        let mode = |text| line(text).ours.mode.map(|(_, mode)| mode);
+        assert_eq!(mode("--sandbox=required --no-sandbox --no-sandbox=false img"), Some("required".into()));
+        assert_eq!(mode("--sandbox=required --no-sandbox img"), Some("none".into()));
+        assert_eq!(mode("--no-sandbox --sandbox=required img"), Some("required".into()));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Memory {
         if limit.is_some_and(|limit| age().is_none_or(|age| age > limit)) {
             return Runtimes::new();
         }
-        let Some(text) = std::fs::read(&self.file).ok() else { return Runtimes::new() };
+        let Some(text) = crate::sandbox::private_file::read(&self.file) else { return Runtimes::new() };
         match serde_json::from_slice::<Remembered>(&text) {
             Ok(remembered) if remembered.daemon == self.daemon => self.confirmed(remembered.runtimes),
             _ => Runtimes::new(),

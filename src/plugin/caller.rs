@@ -53,20 +53,24 @@ impl Caller {
     }
 
     /// Reports from now on what becomes of it.
-    pub(super) fn watch(self, report: impl Fn(Seen) + Clone + Send + 'static) {
+    ///
+    /// # Errors
+    /// There is no room for the threads that watch.
+    pub(super) fn watch(self, report: impl Fn(Seen) + Clone + Send + 'static) -> io::Result<()> {
         if let Some(mut socket) = self.socket {
             let report = report.clone();
-            std::thread::spawn(move || {
+            std::thread::Builder::new().spawn(move || {
                 // The CLI never writes to it.
                 let mut nothing = [0; 64];
                 while matches!(socket.read(&mut nothing), Ok(1..)) {}
                 report(Seen::SocketClosed);
-            });
+            })?;
         }
-        std::thread::spawn(move || {
+        std::thread::Builder::new().spawn(move || {
             wait_for_end(self.parent);
             report(Seen::ParentGone);
-        });
+        })?;
+        Ok(())
     }
 }
 

@@ -7,6 +7,8 @@
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 
@@ -18,7 +20,7 @@ use signal_hook::iterator::Signals;
 use super::caller::Caller;
 use super::ledger::{Ledger, Seen};
 use super::witness;
-use crate::docker::client::DockerCommand;
+use crate::docker::client::{self, DockerCommand};
 
 /// The signals that `docker run` proxies and that would end us.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -31,45 +33,82 @@ enum Event {
     Ended(std::io::Result<ExitStatus>),
 }
 
-/// Runs `command` to its end and returns the exit code to end with: the child's, or 128+n.
-///
-/// If `caller` has left by now, or a signal came meanwhile, nothing is started.
-///
-/// # Errors
-/// The child or the watch for signals cannot be started.
-pub fn run(command: &DockerCommand, caller: Caller) -> anyhow::Result<u8> {
-    let (events, inbox) = channel();
-    watch_signals(events.clone())?;
-    let mut witness = watch_witness(&events);
-    if let Some(signal) = caller.has_left().or_else(|| told_already(&inbox)) {
-        return Ok(u8::try_from(128 + signal).unwrap_or(1));
-    }
-    let mut child = command.spawn()?;
-    let pid = Pid::from_child(&child);
-    tell(witness.as_mut(), &format!("{pid}\n", pid = pid.as_raw_nonzero()));
-    let reports = events.clone();
-    caller.watch(move |seen| drop(reports.send(Event::Seen(seen))));
-    std::thread::spawn(move || {
-        let _ = events.send(Event::Ended(child.wait()));
-    });
-    let ledger = Ledger::new(witness.is_some());
-    let status = watch(pid, ledger, &inbox);
-    if let Some(mut witness) = witness {
-        tell(Some(&mut witness), witness::DONE);
-        drop(witness.stdin.take());
-        let _ = witness.wait();
-    }
-    let status = status.context("cannot wait for docker")?;
-    let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
-    Ok(u8::try_from(code).unwrap_or(1))
+/// The watch over everything that may end us or the child: signals, and Docker's CLI.
+#[derive(Debug)]
+pub struct Watch {
+    events: Sender<Event>,
+    inbox: Receiver<Event>,
+    /// Whether there is, or is about to be, a child that has to be told.
+    started: Arc<AtomicBool>,
 }
 
-/// A signal that would have ended a `docker run` before it began.
-fn told_already(inbox: &Receiver<Event>) -> Option<i32> {
-    inbox.try_iter().find_map(|event| match event {
-        Event::Seen(Seen::Own(signal)) => Some(signal),
-        _ => None,
-    })
+impl Watch {
+    /// Begins it, before anything is asked or started. Until [`Watch::run`], what would have ended
+    /// `docker run` ends this process, with the same exit code.
+    ///
+    /// # Errors
+    /// Signals cannot be watched for, or there is no room for the threads that do.
+    pub fn begin(caller: Caller) -> anyhow::Result<Self> {
+        let (events, inbox) = channel();
+        let started = Arc::new(AtomicBool::new(false));
+        if let Some(signal) = caller.has_left() {
+            leave(signal);
+        }
+        let (to, begun) = (events.clone(), Arc::clone(&started));
+        let report = move |seen| match seen {
+            Seen::Own(signal) if !begun.load(Ordering::SeqCst) => leave(signal),
+            Seen::SocketClosed if !begun.load(Ordering::SeqCst) => leave(SIGTERM),
+            Seen::ParentGone if !begun.load(Ordering::SeqCst) => leave(SIGHUP),
+            seen => drop(to.send(Event::Seen(seen))),
+        };
+        let mut signals = Signals::new(forwarded()).context("cannot watch for signals")?;
+        let own = report.clone();
+        thread(move || signals.forever().for_each(|signal| own(Seen::Own(signal))))?;
+        caller.watch(report).context(NO_THREAD)?;
+        Ok(Self { events, inbox, started })
+    }
+
+    /// Runs `command` to its end and returns the exit code to end with: the child's, or 128+n.
+    ///
+    /// # Errors
+    /// The child or the threads that wait for it cannot be started.
+    pub fn run(self, command: &DockerCommand) -> anyhow::Result<u8> {
+        let Self { events, inbox, started } = self;
+        let mut witness = watch_witness(&events)?;
+        // Everything is there before the child is: nothing may fail while it runs.
+        let (hand_over, handed) = channel::<Child>();
+        thread(move || {
+            if let Ok(mut child) = handed.recv() {
+                let _ = events.send(Event::Ended(child.wait()));
+            }
+        })?;
+        started.store(true, Ordering::SeqCst);
+        let child = command.spawn()?;
+        let pid = Pid::from_child(&child);
+        let _ = hand_over.send(child);
+        tell(witness.as_mut(), &format!("{pid}\n", pid = pid.as_raw_nonzero()));
+        let status = watch(pid, Ledger::new(witness.is_some()), &inbox);
+        if let Some(mut witness) = witness {
+            tell(Some(&mut witness), witness::DONE);
+            drop(witness.stdin.take());
+            let _ = witness.wait();
+        }
+        let status = status.context("cannot wait for docker")?;
+        let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
+        Ok(u8::try_from(code).unwrap_or(1))
+    }
+}
+
+const NO_THREAD: &str = "cannot make a thread: this user's or this group's limit of processes is reached";
+
+fn thread(work: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    std::thread::Builder::new().spawn(work).map(drop).context(NO_THREAD)
+}
+
+/// Ends this process as `signal` would have ended `docker run`: nothing has been started yet.
+fn leave(signal: i32) -> ! {
+    client::abandon_question();
+    std::process::exit(128 + signal)
 }
 
 /// Passes on what the child must still be told, until it has ended.
@@ -112,29 +151,17 @@ fn tell(witness: Option<&mut Child>, line: &str) {
     }
 }
 
-fn watch_signals(events: Sender<Event>) -> anyhow::Result<()> {
-    let mut signals = Signals::new(forwarded()).context("cannot watch for signals")?;
-    std::thread::spawn(move || {
-        for signal in signals.forever() {
-            if events.send(Event::Seen(Seen::Own(signal))).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
-}
-
-fn watch_witness(events: &Sender<Event>) -> Option<Child> {
-    let mut witness = witness::start()?;
-    let mut reports = witness.stdout.take()?;
+fn watch_witness(events: &Sender<Event>) -> anyhow::Result<Option<Child>> {
+    let Some(mut witness) = witness::start() else { return Ok(None) };
+    let Some(mut reports) = witness.stdout.take() else { return Ok(None) };
     let events = events.clone();
-    std::thread::spawn(move || {
+    thread(move || {
         let mut byte = [0];
         while matches!(reports.read(&mut byte), Ok(1)) {
             if events.send(Event::Seen(Seen::Witnessed(i32::from(byte[0])))).is_err() {
                 return;
             }
         }
-    });
-    Some(witness)
+    })?;
+    Ok(Some(witness))
 }

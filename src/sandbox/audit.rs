@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::sandbox::private_file;
 use crate::ui::{shell_line, shown};
 
 /// One start. docs/configuration.md lists the fields for users.
@@ -45,27 +46,39 @@ pub fn now() -> String {
 pub fn append(file: &Path, record: &Record<'_>) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
-    std::fs::OpenOptions::new()
+    write(file, &line).with_context(|| {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        let error =
+            Error::new(format!("cannot write the audit log {} (`plugins.sandbox.audit`)", shown(file)));
+        if folder.is_dir() {
+            error.hint(
+                "see what is in its way, or name another file:",
+                format!("ls -ld {}", shell_line([folder, file])),
+            )
+        } else {
+            error.hint("make its folder, or name another file:", format!("mkdir -p {}", shell_line([folder])))
+        }
+    })
+}
+
+/// One write, so that lines of processes that start together do not mix. A line that did not get
+/// in whole, for want of space, is taken out again: it would spoil the next one.
+fn write(file: &Path, line: &[u8]) -> std::io::Result<()> {
+    let nonblocking = private_file::nonblocking();
+    let mut log = std::fs::OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
-        .open(file)
-        // One write: lines of processes that start together do not mix.
-        .and_then(|mut log| log.write_all(&line))
-        .with_context(|| {
-            let folder = file.parent().unwrap_or(Path::new("/"));
-            let error =
-                Error::new(format!("cannot write the audit log {} (`plugins.sandbox.audit`)", shown(file)));
-            if folder.is_dir() {
-                error.hint(
-                    "see what is in its way, or name another file:",
-                    format!("ls -ld {}", shell_line([folder, file])),
-                )
-            } else {
-                error.hint(
-                    "make its folder, or name another file:",
-                    format!("mkdir -p {}", shell_line([folder])),
-                )
-            }
-        })
+        .custom_flags(nonblocking)
+        .open(file)?;
+    if !log.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    log.lock()?;
+    let before = log.metadata()?.len();
+    let written = log.write_all(line);
+    if written.is_err() {
+        let _ = log.set_len(before);
+    }
+    written
 }

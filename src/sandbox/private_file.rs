@@ -1,12 +1,36 @@
 //! Files that only their owner may read or write, replaced whole.
 
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 
 use crate::ui::shown;
+
+/// No file of ours is as large.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The content of `file`; `None` if it is not there, not a regular file, not ours alone, or too
+/// large to be one of ours.
+#[must_use]
+pub fn read(file: &Path) -> Option<Vec<u8>> {
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking()).open(file).ok()?;
+    let about = opened.metadata().ok()?;
+    let ours = about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o022 == 0;
+    if !ours || !about.is_file() || about.len() > MOST_BYTES {
+        return None;
+    }
+    let mut content = Vec::new();
+    opened.take(MOST_BYTES).read_to_end(&mut content).ok()?;
+    Some(content)
+}
+
+/// The flag with which opening a pipe that nobody has at its other end does not wait.
+#[must_use]
+pub fn nonblocking() -> i32 {
+    rustix::fs::OFlags::NONBLOCK.bits().cast_signed()
+}
 
 /// Puts `content` into `file`, mode 0600, so that a reader sees the old one or the new one, whole.
 /// `folder`, which holds it, is made with mode 0700 where it is missing.

@@ -51,8 +51,8 @@ pub struct Sources {
     pub flag: Option<Sourced<Mode>>,
     /// `DOCKER_SANDBOX`.
     pub environment: Option<Sourced<Mode>>,
-    /// The project's `agent.yaml`.
-    pub project: Option<ProjectFile>,
+    /// The project's files that say something, the nearest first.
+    pub projects: Vec<ProjectFile>,
     /// The user's `config.json`.
     pub user: Option<Sourced<Mode>>,
 }
@@ -75,19 +75,17 @@ pub struct BelowPolicy {
     pub weakest: Mode,
 }
 
-/// Decides. A project's file counts if it does not weaken what holds without it, or is trusted.
+/// Decides. A project's file counts if it does not weaken what holds without it, or is trusted; of
+/// those that count, the nearest.
 #[must_use]
 pub fn decide(sources: &Sources) -> Decision {
     let without = sources.user.clone().unwrap_or(Sourced { value: Mode::Required, origin: Origin::Default });
-    let mut ignored = None;
-    let below_flags = match &sources.project {
-        Some(file) if file.mode >= without.value || file.trusted => {
-            Sourced { value: file.mode, origin: Origin::Project(file.path.clone(), file.line) }
-        }
-        Some(file) => {
-            ignored = Some(file.clone());
-            without
-        }
+    let counts = |file: &&ProjectFile| file.mode >= without.value || file.trusted;
+    // A file that does not count hides none that does above it.
+    let project = sources.projects.iter().find(counts);
+    let mut ignored = sources.projects.iter().find(|file| !counts(file)).cloned();
+    let below_flags = match project {
+        Some(file) => Sourced { value: file.mode, origin: Origin::Project(file.path.clone(), file.line) },
         None => without,
     };
     let said = sources.flag.clone().or_else(|| sources.environment.clone());
@@ -124,21 +122,24 @@ mod tests {
         proptest::option::of(mode().prop_map(move |value| Sourced { value, origin: origin.clone() }))
     }
 
-    fn project() -> impl Strategy<Value = Option<ProjectFile>> {
-        proptest::option::of((mode(), any::<bool>()).prop_map(|(mode, trusted)| ProjectFile {
-            path: "/repo/agent.yaml".into(),
-            line: 3,
-            mode,
-            digest: String::new(),
-            trusted,
-        }))
+    fn projects() -> impl Strategy<Value = Vec<ProjectFile>> {
+        proptest::collection::vec(
+            (mode(), any::<bool>()).prop_map(|(mode, trusted)| ProjectFile {
+                path: "/repo/agent.yaml".into(),
+                line: 3,
+                mode,
+                digest: String::new(),
+                trusted,
+            }),
+            0..3,
+        )
     }
 
     fn sources() -> impl Strategy<Value = Sources> {
         let flag = sourced(Origin::Flag("--sandbox".into()));
         let user = sourced(Origin::User("/c".into(), "mode"));
-        (flag, sourced(Origin::Environment("DOCKER_SANDBOX")), project(), user)
-            .prop_map(|(flag, environment, project, user)| Sources { flag, environment, project, user })
+        (flag, sourced(Origin::Environment("DOCKER_SANDBOX")), projects(), user)
+            .prop_map(|(flag, environment, projects, user)| Sources { flag, environment, projects, user })
     }
 
     proptest! {
@@ -154,9 +155,9 @@ mod tests {
         #[test]
         fn an_untrusted_project_never_weakens(sources in sources()) {
             let mut without = sources.clone();
-            without.project = None;
+            without.projects.clear();
             let mut untrusted = sources;
-            if let Some(file) = &mut untrusted.project {
+            for file in &mut untrusted.projects {
                 file.trusted = false;
             }
             let (with, without) = (decide(&untrusted), decide(&without));
@@ -165,7 +166,7 @@ mod tests {
 
         #[test]
         fn the_highest_source_decides(sources in sources()) {
-            let trusted = sources.project.clone().filter(|file| file.trusted);
+            let trusted = sources.projects.first().filter(|file| file.trusted);
             let expected = sources.flag.as_ref().or(sources.environment.as_ref()).map(|said| said.value)
                 .or(trusted.map(|file| file.mode));
             if let Some(expected) = expected {

@@ -65,7 +65,7 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
     let sources = Sources {
         flag: mode_of_flag(ours)?,
         environment: mode_of_environment(context)?,
-        project: project(context)?,
+        projects: projects(context)?,
         user: user.mode.map(|value| Sourced { value, origin: user_origin("mode") }),
     };
     let decision = decide::decide(&sources);
@@ -99,17 +99,23 @@ pub fn within_policy(context: &Context, settings: &Settings) -> Result<(), Error
         .map_err(|below| below_policy(context, &below))
 }
 
-/// The nearest project file that says something about the sandbox, and whether it is trusted.
+/// The project's files that say something about the sandbox, the nearest first, and whether each is
+/// trusted.
 ///
 /// # Errors
-/// The file or the list of trusted files cannot be read or is invalid.
-pub fn project(context: &Context) -> anyhow::Result<Option<ProjectFile>> {
-    let Some(path) = project::nearest(&context.environment.folder) else { return Ok(None) };
-    let Some(mut file) = project::read(&path)? else { return Ok(None) };
-    if let Some(data) = &context.environment.data {
-        file.trusted = Trust::read(data)?.holds(&file);
+/// A file or the list of trusted files cannot be read or is invalid.
+fn projects(context: &Context) -> anyhow::Result<Vec<ProjectFile>> {
+    let mut found = Vec::new();
+    for path in project::files(&context.environment.folder) {
+        found.extend(project::read(&path)?);
     }
-    Ok(Some(file))
+    if let (Some(data), false) = (&context.environment.data, found.is_empty()) {
+        let trust = Trust::read(data)?;
+        for file in &mut found {
+            file.trusted = trust.holds(file);
+        }
+    }
+    Ok(found)
 }
 
 fn mode_of_flag(ours: &Ours) -> anyhow::Result<Option<Sourced<Mode>>> {

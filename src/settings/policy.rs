@@ -35,9 +35,16 @@ pub fn read() -> anyhow::Result<Option<Policy>> {
             return Ok(None);
         }
         Err(error) => {
+            // Without the right to look into its folder, nobody knows whether there is one.
+            let folder = path.symlink_metadata().is_err();
+            let command = if folder {
+                "sudo chmod a+x /etc/docker".to_owned()
+            } else {
+                format!("sudo chmod a+r {PATH}")
+            };
             return Err(error).with_context(|| {
                 Error::new(format!("cannot read the machine's policy {}", shown(path)))
-                    .hint("make it readable for everybody:", format!("sudo chmod a+r {PATH}"))
+                    .hint("make it readable for everybody:", command)
             });
         }
     };

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::mode::Mode;
 use crate::docker::daemon::hex;
 use crate::error::Error;
+use crate::sandbox::private_file;
 use crate::ui::{plain, shell_line, shown};
 
 /// The file's name.
@@ -35,14 +36,13 @@ pub struct ProjectFile {
     pub trusted: bool,
 }
 
-/// The nearest `agent.yaml` from `folder` up to the root of its repository. Outside of a
-/// repository only `folder` itself counts: `/tmp/agent.yaml` is anybody's.
-#[must_use]
-pub fn nearest(folder: &Path) -> Option<PathBuf> {
+/// Every `agent.yaml` from `folder` up to the root of its repository, the nearest first. Outside of
+/// a repository only `folder` itself counts: `/tmp/agent.yaml` is anybody's.
+pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let root =
         folder.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok()).unwrap_or(folder);
-    let within = folder.ancestors().take_while(|folder| folder.starts_with(root));
-    within.map(|folder| folder.join(NAME)).find(|file| file.symlink_metadata().is_ok())
+    let within = folder.ancestors().take_while(move |folder| folder.starts_with(root));
+    within.map(|folder| folder.join(NAME)).filter(|file| file.symlink_metadata().is_ok())
 }
 
 /// Reads `file`; `None` if it says nothing about the sandbox. Trust is not looked at.
@@ -82,8 +82,8 @@ pub fn real_path(file: &Path) -> std::io::Result<PathBuf> {
 fn content(file: &Path) -> anyhow::Result<(PathBuf, Vec<u8>)> {
     let read = || -> anyhow::Result<(PathBuf, Vec<u8>)> {
         let path = real_path(file)?;
-        let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let opened = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(&path)?;
+        let opened =
+            std::fs::OpenOptions::new().read(true).custom_flags(private_file::nonblocking()).open(&path)?;
         let about = opened.metadata()?;
         anyhow::ensure!(about.is_file(), "it is no regular file");
         anyhow::ensure!(about.len() <= MOST_BYTES, "it is larger than 1 MiB");
@@ -179,10 +179,10 @@ mod tests {
         let inner = top.path().join("repo/a/b");
         std::fs::create_dir_all(&inner).unwrap();
         std::fs::write(top.path().join(NAME), "sandbox: none").unwrap();
-        assert_eq!(nearest(&inner), None);
+        assert_eq!(files(&inner).next(), None);
         std::fs::create_dir(top.path().join("repo/.git")).unwrap();
-        assert_eq!(nearest(&inner), None);
+        assert_eq!(files(&inner).next(), None);
         std::fs::write(top.path().join("repo").join(NAME), "").unwrap();
-        assert_eq!(nearest(&inner), Some(top.path().join("repo").join(NAME)));
+        assert!(files(&inner).eq([top.path().join("repo").join(NAME)]));
     }
 }

@@ -179,7 +179,7 @@ docker info --format '{{json .}}'
     test.docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: cannot write the audit log `/dev/full` (`plugins.sandbox.audit`): No space left on device (os error 28)
+docker sandbox: cannot write the audit log `/dev/full` (`plugins.sandbox.audit`): it is no regular file
 hint: see what is in its way, or name another file:
     ls -ld /dev /dev/full
 --- docker was called

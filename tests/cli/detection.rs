@@ -100,3 +100,41 @@ docker run --runtime=runsc img
 
 "#]]);
 }
+
+#[test]
+fn podmans_service_behind_dockers_cli_is_refused_whatever_runtimes_it_lists() {
+    let test = TestEnvironment::new();
+    test.answer("info --format\n{{json .Runtimes}}")
+        .stdout("{\"crun\":{\"path\":\"/usr/bin/crun\"},\"runsc\":{\"path\":\"/usr/bin/runsc\"}}\n");
+    test.answer("version --format\n{{json .Server}}")
+        .stdout("{\"Components\":[{\"Name\":\"Podman Engine\",\"Version\":\"4.3.1\"}]}\n");
+    test.docker("sandbox run img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: what answers is not Docker's own engine, and may start containers with another runtime than it is asked for
+hint: see what it is:
+    docker version
+hint: podman runs gVisor by itself, where runsc is installed:
+    podman --runtime=runsc run …
+hint: or use a context whose daemon is a Docker Engine:
+    docker context ls
+--- docker was called
+docker info --format '{{json .Runtimes}}'
+docker version --format '{{json .Server}}'
+
+"#]]);
+    // An engine so old that it lists no shim is asked for its name, and may have gVisor.
+    test.answer("version --format\n{{json .Server}}")
+        .stdout("{\"Components\":[{\"Name\":\"Engine\",\"Version\":\"19.03.15\"}]}\n");
+    test.answer("run").stdout("started\n");
+    test.docker("sandbox run img").is(str![[r#"
+exit 0
+--- stdout
+started
+--- docker was called
+docker info --format '{{json .Runtimes}}'
+docker version --format '{{json .Server}}'
+docker run --runtime=runsc img
+
+"#]]);
+}

@@ -77,7 +77,14 @@ impl TestEnvironment {
     }
 
     /// Scripts what the daemon says when it is asked for its runtimes.
+    /// The shim that every Docker Engine lists is added where it is missing.
     pub(crate) fn runtimes(&self, json: &str) {
+        let json = match json.strip_prefix("{\"") {
+            Some(rest) if !json.contains("io.containerd.runc.v2") => {
+                format!("{{\"io.containerd.runc.v2\":{{\"path\":\"runc\"}},\"{rest}")
+            }
+            _ => json.to_owned(),
+        };
         self.answer("info --format\n{{json .Runtimes}}").stdout(&format!("{json}\n"));
     }
 

@@ -151,7 +151,7 @@ started
 --- docker was called
 docker -c x run --help
 docker -c x info --format '{{json .Runtimes}}'
-docker -c x run --new v --runtime=runsc img
+docker -c x run --runtime=runsc --new v --runtime=runsc img
 
 "#]]);
 }

@@ -140,7 +140,7 @@ exit 125
 --- stderr
 docker sandbox: cannot read the machine's policy `/etc/docker/sandbox-policy.json`: Permission denied (os error 13)
 hint: make it readable for everybody:
-    sudo chmod a+r /etc/docker/sandbox-policy.json
+    sudo chmod a+x /etc/docker
 
 "#]]);
     std::fs::set_permissions(test.path("etc/docker"), std::fs::Permissions::from_mode(0o755)).unwrap();

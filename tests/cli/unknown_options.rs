@@ -17,7 +17,7 @@ started
 --- docker was called
 docker run --help
 docker info --format '{{json .Runtimes}}'
-docker run --brand-new runc --newer --runtime=runsc img
+docker run --runtime=runsc --brand-new runc --newer --runtime=runsc img
 
 "#]]);
     test.docker("sandbox run -itZ --runtime=runc img").is(str![[r#"
@@ -27,7 +27,7 @@ started
 --- docker was called
 docker run --help
 docker info --format '{{json .Runtimes}}'
-docker run -itZ --runtime=runc --runtime=runsc img
+docker run --runtime=runsc -itZ --runtime=runc --runtime=runsc img
 
 "#]]);
     test.answer("create --help").stdout("      --brand-new string   Takes a value\n");
@@ -38,7 +38,7 @@ created
 --- docker was called
 docker create --help
 docker info --format '{{json .Runtimes}}'
-docker create --brand-new=x --runtime=runsc img
+docker create --runtime=runsc --brand-new=x --runtime=runsc img
 
 "#]]);
 }

@@ -172,6 +172,7 @@ fn info() -> Value {
         "OperatingSystem": "Debian GNU/Linux 13 (trixie)", "Architecture": "x86_64",
         "IndexServerAddress": "https://index.docker.io/v1/", "DefaultRuntime": "runc",
         "Runtimes": {
+            "io.containerd.runc.v2": {"path": "runc"},
             // Sorts before `runsc`: neither the first in the list nor the last is the one to take.
             OTHER_GVISOR: {"path": "/opt/gvisor/runsc", "runtimeArgs": ["--debug"]},
             NVIDIA: {"path": "nvidia-container-runtime"},
