@@ -76,6 +76,8 @@ pub enum Proof {
         text: String,
         /// What that means, if it is known.
         failure: Option<&'static Failure>,
+        /// As for [`Proof::Hangs`].
+        left: Option<String>,
     },
     /// It neither started nor failed within the limit. What hung has been killed.
     Hangs {
@@ -97,7 +99,7 @@ impl Proof {
 
     fn failed(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self::Failed { failure: failures::recognise(&text), text }
+        Self::Failed { failure: failures::recognise(&text), text, left: None }
     }
 }
 
@@ -235,10 +237,15 @@ impl Trial<'_> {
                 break;
             }
         }
+        if let Some(id) = self.id.as_deref().filter(|_| removed && !proof.is_proven()) {
+            removed = hanging::sweep(id);
+        }
         removed &= self.done(&["rmi", "--force", &self.image], Duration::from_secs(5));
+        let left = (!removed).then(|| self.by_hand());
         match proof {
-            Proof::Hangs { limit, .. } => Proof::Hangs { limit, left: (!removed).then(|| self.by_hand()) },
-            _ if !removed => Proof::Hangs { limit: self.limit, left: Some(self.by_hand()) },
+            Proof::Hangs { limit, .. } => Proof::Hangs { limit, left },
+            Proof::Failed { text, failure, .. } => Proof::Failed { text, failure, left },
+            _ if left.is_some() => Proof::Hangs { limit: self.limit, left },
             proof => proof,
         }
     }

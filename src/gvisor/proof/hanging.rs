@@ -1,8 +1,15 @@
-//! Ends the processes of a runtime that hangs, where they are on this machine and ours to end.
+//! Ends the processes of a container whose runtime hangs or failed, where they are on this machine
+//! and ours to end.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a shim takes to end by itself once its container is removed.
+const BY_ITSELF: Duration = Duration::from_secs(1);
+/// How long containerd takes to tidy up behind a shim that was killed.
+const BY_CONTAINERD: Duration = Duration::from_secs(10);
 
 /// A process as `/proc` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +21,44 @@ struct Process {
 /// Kills what works for the container `id`: everything below its shim, and gVisor's own processes.
 /// The shim stays, and tells dockerd that the runtime has ended.
 pub(super) fn kill(id: &str) {
-    for pid in of_container(&all(), id) {
-        if let Some(pid) = Pid::from_raw(pid) {
-            let _ = kill_process(pid, Signal::KILL);
+    of_container(&all(), id).iter().for_each(|&pid| end(pid));
+}
+
+/// Sees to it that nothing works for the removed container `id` any more. Whether that is so.
+///
+/// A start that fails half-way leaves the sandbox, its files and its shim behind, and Docker forgets
+/// them (seen with runsc 20221219 and 20240729, Docker 20.10 and 26.1). containerd removes all of it
+/// when the shim is gone, so the shim is what is killed first.
+pub(super) fn sweep(id: &str) -> bool {
+    let began = Instant::now();
+    let mut killed_shim = None;
+    loop {
+        let processes = all();
+        let shims = shims_of(&processes, id);
+        let workers = of_container(&processes, id);
+        if shims.is_empty() && workers.is_empty() {
+            return true;
         }
+        let now = Instant::now();
+        match killed_shim {
+            None if now - began > BY_ITSELF => {
+                let ended = if shims.is_empty() { &workers } else { &shims };
+                ended.iter().for_each(|&pid| end(pid));
+                killed_shim = Some(now);
+            }
+            Some(then) if now - then > BY_CONTAINERD => {
+                workers.iter().for_each(|&pid| end(pid));
+                return false;
+            }
+            _ => {}
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn end(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 
@@ -36,24 +77,31 @@ fn all() -> BTreeMap<i32, Process> {
     pids.filter_map(read).collect()
 }
 
+fn is_shim(process: &Process, id: &str) -> bool {
+    process.words.first().is_some_and(|program| program.contains("containerd-shim"))
+        && process.words.windows(2).any(|pair| pair[0] == "-id" && pair[1] == id)
+        // While it tidies up, `delete` stands at the end.
+        && process.words.iter().all(|word| word != "delete")
+}
+
+fn shims_of(processes: &BTreeMap<i32, Process>, id: &str) -> Vec<i32> {
+    processes.iter().filter(|(_, process)| is_shim(process, id)).map(|(pid, _)| *pid).collect()
+}
+
 fn of_container(processes: &BTreeMap<i32, Process>, id: &str) -> Vec<i32> {
     if id.len() < 64 {
         return Vec::new();
     }
-    let is_shim = |process: &Process| {
-        process.words.first().is_some_and(|program| program.contains("containerd-shim"))
-            && process.words.windows(2).any(|pair| pair[0] == "-id" && pair[1] == id)
-    };
     let is_runsc = |process: &Process| {
         process.words.first().is_some_and(|name| name.starts_with("runsc-"))
-            && process.words.iter().any(|word| word == id)
+            && process.words.iter().any(|word| word == id || word.ends_with(&format!("/{id}")))
     };
     let below_shim = |process: &Process| {
         let mut parent = process.parent;
         // A line of ancestors is no longer than there are processes, whatever was read when.
         for _ in 0..processes.len() {
             match processes.get(&parent) {
-                Some(ancestor) if is_shim(ancestor) => return true,
+                Some(ancestor) if is_shim(ancestor, id) => return true,
                 Some(ancestor) => parent = ancestor.parent,
                 None => return false,
             }
@@ -62,7 +110,7 @@ fn of_container(processes: &BTreeMap<i32, Process>, id: &str) -> Vec<i32> {
     };
     processes
         .iter()
-        .filter(|(_, process)| !is_shim(process) && (is_runsc(process) || below_shim(process)))
+        .filter(|(_, process)| !is_shim(process, id) && (is_runsc(process) || below_shim(process)))
         .map(|(pid, _)| *pid)
         .collect()
 }
@@ -92,6 +140,7 @@ mod tests {
         ]
         .into();
         assert_eq!(of_container(&processes, &id), [11, 12, 13]);
+        assert_eq!(shims_of(&processes, &id), [10]);
         assert_eq!(of_container(&processes, ""), [0; 0]);
     }
 }
