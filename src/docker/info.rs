@@ -90,6 +90,10 @@ impl Info {
     /// Whether images are containerd's, and no longer Docker's own.
     #[must_use]
     pub fn has_containerd_images(&self) -> bool {
-        self.driver_status.iter().flatten().flatten().any(|part| part.starts_with("io.containerd.snapshotter"))
+        self.driver_status
+            .iter()
+            .flatten()
+            .flatten()
+            .any(|part| part.starts_with("io.containerd.snapshotter"))
     }
 }

@@ -60,19 +60,16 @@ impl Check {
     }
 
     fn new(id: &'static str, what: impl Into<String>, result: Outcome, evidence: impl Into<String>) -> Self {
-        Self {
-            id,
-            what: what.into(),
-            result,
-            evidence: evidence.into(),
-            cause: None,
-            fix: Vec::new(),
-        }
+        Self { id, what: what.into(), result, evidence: evidence.into(), cause: None, fix: Vec::new() }
     }
 
     /// Adds a way out.
     #[must_use]
-    pub fn fix(mut self, text: impl Into<String>, commands: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn fix(
+        mut self,
+        text: impl Into<String>,
+        commands: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         let commands = commands.into_iter().map(Into::into).collect();
         self.fix.push(Hint { text: text.into(), commands });
         self

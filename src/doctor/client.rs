@@ -1,6 +1,7 @@
 //! This side: docker, this plugin, and its settings.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,6 @@ use super::Wanted;
 use super::check::Check;
 use crate::context::Context;
 use crate::docker::client::Docker;
-use crate::docker::config_file::ConfigFile;
 use crate::docker::run_line::Ours;
 use crate::error::Error;
 use crate::plugin::metadata;
@@ -119,8 +119,10 @@ fn placed(this: Option<&Path>, found: &[PathBuf], through_docker: bool) -> Check
     };
     let others: Vec<String> = found.iter().filter(|path| !same(path)).map(|path| shown(path)).collect();
     if !same(&first) {
-        return Check::warn(id, what, format!("{us}; docker starts another one: {}", shown(first)))
-            .fix("Take that one away, if it is not wanted:", [shell_line([OsStr::new("rm"), first.as_os_str()])]);
+        return Check::warn(id, what, format!("{us}; docker starts another one: {}", shown(first))).fix(
+            "Take that one away, if it is not wanted:",
+            [shell_line([OsStr::new("rm"), first.as_os_str()])],
+        );
     }
     if others.is_empty() {
         return Check::ok(id, what, us);
@@ -132,7 +134,8 @@ fn placed(this: Option<&Path>, found: &[PathBuf], through_docker: bool) -> Check
 fn described(path: &Path) -> &'static str {
     let target = std::fs::read_link(path).unwrap_or_default();
     let target = target.to_string_lossy();
-    if target.contains("Docker.app") || target.contains("docker-desktop") || target.contains("Docker Desktop") {
+    if target.contains("Docker.app") || target.contains("docker-desktop") || target.contains("Docker Desktop")
+    {
         " (Docker Desktop's retired plugin)"
     } else if !path.exists() {
         " (a link to nowhere)"
@@ -155,7 +158,7 @@ fn settings(context: &Context, sink: &mut dyn FnMut(Check)) {
                 limit.origin
             );
             if let Some(audit) = &settings.audit {
-                evidence.push_str(&format!("; audit {}, from {}", audit.value.display(), audit.origin));
+                let _ = write!(evidence, "; audit {}, from {}", audit.value.display(), audit.origin);
             }
             let ignored = settings.decision.ignored.iter().map(load::ignored_project);
             let unknown = load::unknown_user_keys(context).unwrap_or_default();

@@ -8,7 +8,11 @@ use crate::gvisor::instructions::Platform;
 
 pub(super) fn check(daemon: &Daemon, sink: &mut dyn FnMut(Check)) {
     let info = &daemon.info;
-    sink(Check::ok("daemon.reachable", "the Docker daemon answers", format!("{} at {}", info.name, daemon.endpoint)));
+    sink(Check::ok(
+        "daemon.reachable",
+        "the Docker daemon answers",
+        format!("{} at {}", info.name, daemon.endpoint),
+    ));
     if info.os_type == "windows" {
         sink(super::client::broken("daemon.containers", "containers", &failure::windows_containers().into()));
     }
@@ -40,13 +44,18 @@ fn system(daemon: &Daemon) -> Check {
         Platform::Rootless => "rootless".to_owned(),
         Platform::Remote(endpoint) => format!("another machine, {endpoint}"),
         Platform::Linux if daemon.process.is_some() => "this machine".to_owned(),
-        Platform::Linux => "not in this machine's own namespaces: a container, a virtual machine or a tunnel".to_owned(),
+        Platform::Linux => {
+            "not in this machine's own namespaces: a container, a virtual machine or a tunnel".to_owned()
+        }
     };
-    let seen = format!("{}, Linux {}, {}; {place}", info.operating_system, info.kernel_version, info.architecture);
+    let seen =
+        format!("{}, Linux {}, {}; {place}", info.operating_system, info.kernel_version, info.architecture);
     let (id, what) = ("daemon.system", "its system");
     match daemon.platform {
-        Platform::Desktop => Check::warn(id, what, seen)
-            .fix("Use a Docker engine on Linux that has gVisor:", ["docker context create linux --docker host=ssh://USER@HOST"]),
+        Platform::Desktop => Check::warn(id, what, seen).fix(
+            "Use a Docker engine on Linux that has gVisor:",
+            ["docker context create linux --docker host=ssh://USER@HOST"],
+        ),
         _ => Check::ok(id, what, seen),
     }
 }
@@ -55,7 +64,11 @@ fn specials(daemon: &Daemon) -> Vec<Check> {
     let info = &daemon.info;
     let mut found = Vec::new();
     if info.has("rootless") {
-        found.push(Check::ok("daemon.rootless", "rootless", "runsc needs --ignore-cgroups in its runtimeArgs"));
+        found.push(Check::ok(
+            "daemon.rootless",
+            "rootless",
+            "runsc needs --ignore-cgroups in its runtimeArgs",
+        ));
     }
     if info.has("userns") {
         found.push(Check::warn(
@@ -66,11 +79,19 @@ fn specials(daemon: &Daemon) -> Vec<Check> {
     }
     if info.has("selinux") {
         found.push(
-            Check::warn("daemon.selinux", "SELinux", "the daemon labels containers, which gVisor does not support")
-                .fix("Switch the label off for a container:", ["docker sandbox run --security-opt label=disable …"]),
+            Check::warn(
+                "daemon.selinux",
+                "SELinux",
+                "the daemon labels containers, which gVisor does not support",
+            )
+            .fix(
+                "Switch the label off for a container:",
+                ["docker sandbox run --security-opt label=disable …"],
+            ),
         );
     }
-    let images = if info.has_containerd_images() { "containerd's image store" } else { "Docker's own image store" };
+    let images =
+        if info.has_containerd_images() { "containerd's image store" } else { "Docker's own image store" };
     found.push(Check::ok("daemon.images", "its images", format!("{images}, driver {}", info.driver)));
     found
 }
@@ -79,6 +100,10 @@ fn default_runtime(daemon: &Daemon) -> Check {
     let name = &daemon.info.default_runtime;
     let runtime = daemon.info.runtimes.as_ref().and_then(|all| all.get(name));
     let gvisor = runtime.is_some_and(|runtime| detect::identify(name, runtime) == Identity::Gvisor);
-    let seen = if gvisor { "gVisor: plain `docker run` is sandboxed too" } else { "plain `docker run` is not sandboxed" };
+    let seen = if gvisor {
+        "gVisor: plain `docker run` is sandboxed too"
+    } else {
+        "plain `docker run` is not sandboxed"
+    };
     Check::ok("daemon.default-runtime", "its default runtime", format!("{name}; {seen}"))
 }

@@ -24,7 +24,8 @@ pub(super) fn check(daemon: &Daemon, gvisors: &[Gvisor], sink: &mut dyn FnMut(Ch
         return;
     }
     sink(kernel(&daemon.info, gvisors));
-    let number = |path: &str| std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let number =
+        |path: &str| std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
     sink(ptrace(number("/proc/sys/kernel/yama/ptrace_scope")));
     sink(user_namespaces(
         number("/proc/sys/user/max_user_namespaces"),
@@ -65,7 +66,8 @@ fn kernel(info: &Info, gvisors: &[Gvisor]) -> Check {
         .map(|(gvisor, version)| format!("`{}` ({version})", gvisor.name))
         .collect();
     if version >= NAMESPACED_BUFFERS && !too_old.is_empty() {
-        let seen = format!("{seen}: runsc before release-20240807.0 has no network on it: {}", too_old.join(", "));
+        let seen =
+            format!("{seen}: runsc before release-20240807.0 has no network on it: {}", too_old.join(", "));
         return Check::warn(id, what, seen)
             .fix("Upgrade runsc:", ["sudo apt-get update && sudo apt-get install --only-upgrade runsc"]);
     }
@@ -80,12 +82,18 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 
 fn ptrace(scope: Option<u64>) -> Check {
     let (id, what) = ("host.ptrace", "ptrace_scope");
-    let fix = |check: Check| check.fix("Allow tracing of own children:", ["sudo sysctl kernel.yama.ptrace_scope=1"]);
+    let fix = |check: Check| {
+        check.fix("Allow tracing of own children:", ["sudo sysctl kernel.yama.ptrace_scope=1"])
+    };
     match scope {
         None => Check::ok(id, what, "this kernel does not restrict tracing"),
         Some(scope @ ..=1) => Check::ok(id, what, scope.to_string()),
         Some(2) => fix(Check::warn(id, what, "2: only a daemon with root's rights can start a sandbox")),
-        Some(scope) => fix(Check::fail(id, what, format!("{scope}: no process may trace another, and the sandbox has to"))),
+        Some(scope) => fix(Check::fail(
+            id,
+            what,
+            format!("{scope}: no process may trace another, and the sandbox has to"),
+        )),
     }
 }
 
@@ -96,10 +104,15 @@ fn user_namespaces(most: Option<u64>, restricted: bool, rootless: bool) -> Check
             .fix("Allow them:", ["sudo sysctl user.max_user_namespaces=10000"]),
         None => Check::fail(id, what, "this kernel has none, and the sandbox needs one")
             .fix("Boot a kernel with CONFIG_USER_NS:", ["zgrep CONFIG_USER_NS /proc/config.gz"]),
-        Some(most) if restricted && rootless => {
-            Check::warn(id, what, format!("{most}, and restricted for users, on whom rootless Docker depends"))
-                .fix("Allow them:", ["sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"])
-        }
+        Some(most) if restricted && rootless => Check::warn(
+            id,
+            what,
+            format!("{most}, and restricted for users, on whom rootless Docker depends"),
+        )
+        .fix(
+            "Allow them:",
+            ["sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"],
+        ),
         Some(most) => Check::ok(id, what, format!("up to {most}")),
     }
 }
@@ -107,13 +120,18 @@ fn user_namespaces(most: Option<u64>, restricted: bool, rootless: bool) -> Check
 fn kvm(wanted: bool, there: bool, hypervisor: bool) -> Check {
     let (id, what) = ("host.kvm", "/dev/kvm");
     let fix = |check: Check| {
-        check.fix("Use the systrap platform, and reload:", ["sudo runsc install -- --platform=systrap", "sudo systemctl reload docker"])
+        check.fix(
+            "Use the systrap platform, and reload:",
+            ["sudo runsc install -- --platform=systrap", "sudo systemctl reload docker"],
+        )
     };
     match (wanted, there) {
         (true, false) => fix(Check::fail(id, what, "it is not there, and a runtime has --platform=kvm")),
-        (true, true) if hypervisor => {
-            fix(Check::warn(id, what, "there, but this is a virtual machine, where --platform=kvm dies or hangs"))
-        }
+        (true, true) if hypervisor => fix(Check::warn(
+            id,
+            what,
+            "there, but this is a virtual machine, where --platform=kvm dies or hangs",
+        )),
         (true, true) => Check::ok(id, what, "there"),
         (false, true) => Check::ok(id, what, "there; no runtime uses it"),
         (false, false) => Check::ok(id, what, "not there; no runtime uses it"),
@@ -125,15 +143,23 @@ fn page_size(size: usize) -> Check {
     if size == 4096 {
         return Check::ok(id, what, "4K");
     }
-    Check::warn(id, what, format!("{}K; only newer releases of gVisor support more than 4K, on arm64", size / 1024))
-        .fix("Boot a kernel with 4K pages, or upgrade runsc:", ["getconf PAGESIZE"])
+    Check::warn(
+        id,
+        what,
+        format!("{}K; only newer releases of gVisor support more than 4K, on arm64", size / 1024),
+    )
+    .fix("Boot a kernel with 4K pages, or upgrade runsc:", ["getconf PAGESIZE"])
 }
 
 fn temporary(folder: &Path) -> Check {
     let (id, what) = ("host.tmp", "/tmp");
     match std::fs::read_link(folder) {
-        Ok(target) => Check::warn(id, what, format!("a link to {}, on which the sandbox's start can fail", target.display()))
-            .fix("Make it a folder of its own (a mount will do):", ["sudo rm /tmp && sudo mkdir -m 1777 /tmp"]),
+        Ok(target) => Check::warn(
+            id,
+            what,
+            format!("a link to {}, on which the sandbox's start can fail", target.display()),
+        )
+        .fix("Make it a folder of its own (a mount will do):", ["sudo rm /tmp && sudo mkdir -m 1777 /tmp"]),
         Err(_) => Check::ok(id, what, "a folder"),
     }
 }
@@ -141,7 +167,10 @@ fn temporary(folder: &Path) -> Check {
 fn parts(name: &str, binary: &Binary, version: &str) -> Check {
     let (id, what) = ("host.parts", format!("parts of `{name}`"));
     let again = |check: Check| {
-        check.fix("Install one release whole:", ["docker sandbox setup", "sudo apt-get install --reinstall runsc"])
+        check.fix(
+            "Install one release whole:",
+            ["docker sandbox setup", "sudo apt-get install --reinstall runsc"],
+        )
     };
     let date = release_date(version);
     // The wrapper of a package or of an administrator may be what is registered.

@@ -68,11 +68,12 @@ fn read(context: &Context, daemon: &Daemon, name: &str, runtime: &Runtime, chose
 
 fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dyn FnMut(Check)) {
     let (id, what) = ("runtime.registered", format!("runtime `{}`", gvisor.name));
-    let place = match (runtime.path.as_deref().filter(|path| !path.is_empty()), runtime.runtime_type.as_deref()) {
-        (Some(path), _) => path.to_owned(),
-        (None, Some(shim)) => format!("the shim {shim}"),
-        (None, None) => "no path".to_owned(),
-    };
+    let place =
+        match (runtime.path.as_deref().filter(|path| !path.is_empty()), runtime.runtime_type.as_deref()) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(shim)) => format!("the shim {shim}"),
+            (None, None) => "no path".to_owned(),
+        };
     let args = if gvisor.args.is_empty() { "no arguments".to_owned() } else { shell_line(&gvisor.args) };
     let platform = arguments::platform(&gvisor.args).unwrap_or_else(|| "its default".to_owned());
     let version = match (&gvisor.version, daemon.is_local()) {
@@ -84,8 +85,10 @@ fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dy
     let seen = format!("{place}, version: {version}, platform: {platform}, {args}{chosen}");
     let by_path = runtime.path.as_deref().is_some_and(|path| !path.is_empty());
     sink(if by_path && daemon.is_local() && gvisor.binary.is_none() {
-        Check::fail(id, what, format!("there is no program {place}"))
-            .fix("Find runsc, register it where it is, and reload:", ["command -v runsc", "sudo runsc install", "sudo systemctl reload docker"])
+        Check::fail(id, what, format!("there is no program {place}")).fix(
+            "Find runsc, register it where it is, and reload:",
+            ["command -v runsc", "sudo runsc install", "sudo systemctl reload docker"],
+        )
     } else {
         Check::ok(id, what, seen)
     });

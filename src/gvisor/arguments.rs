@@ -48,13 +48,16 @@ pub fn weakening(args: &[String]) -> Vec<String> {
             "network" if value == "host" => {
                 "sockets are the host kernel's, of the container's network namespace"
             }
-            "host-uds" if on => "sockets of the host in mounted folders can be used from inside",
-            "fsgofer-host-uds" if on => "sockets of the host in mounted folders can be used from inside",
+            "host-uds" | "fsgofer-host-uds" if on => {
+                "sockets of the host in mounted folders can be used from inside"
+            }
             "host-fifo" if on => "pipes of the host in mounted folders can be used from inside",
             "profile" if on => "the host's user can profile the sandbox, and its filter allows more for that",
             "net-raw" if on => "raw sockets are allowed inside",
             "allow-flag-override" if on => "any container's annotations may change any flag of runsc",
-            name if name.starts_with("TESTONLY-") && on => "a switch for gVisor's own tests, which is never safe",
+            name if name.starts_with("TESTONLY-") && on => {
+                "a switch for gVisor's own tests, which is never safe"
+            }
             _ => continue,
         };
         found.push(format!("--{name}={value}: {why}"));
@@ -113,7 +116,9 @@ mod tests {
         ] {
             assert_eq!(weakening(&words(line)).len(), 1, "{line}");
         }
-        for line in ["--network=sandbox", "--net-raw=false", "--host-uds=none", "--debug", "--net-raw --net-raw=0"] {
+        for line in
+            ["--network=sandbox", "--net-raw=false", "--host-uds=none", "--debug", "--net-raw --net-raw=0"]
+        {
             assert_eq!(weakening(&words(line)), [""; 0], "{line}");
         }
     }

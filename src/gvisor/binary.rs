@@ -79,11 +79,7 @@ impl Binary {
             return None;
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Some(Said {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        })
+        Some(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
     }
 }
 

@@ -267,7 +267,10 @@ impl Trial<'_> {
         let remove = self.docker.shown(["rm", "--force", &self.name]);
         let image = self.docker.shown(["rmi", &self.image]);
         match &self.id {
-            Some(id) => format!("sudo pkill -KILL -f -- {id}; {remove}; {image}"),
+            // The brackets keep the pattern from matching sudo's own command line.
+            Some(id) => {
+                format!("sudo pkill -KILL -f -- '([c]ontainerd-shim|[r]unsc).*{id}'; {remove}; {image}")
+            }
             None => format!("{remove}; {image}"),
         }
     }

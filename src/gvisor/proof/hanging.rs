@@ -6,22 +6,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::gvisor::processes::{Process, all};
+
 /// How long a shim takes to end by itself once its container is removed.
 const BY_ITSELF: Duration = Duration::from_secs(1);
 /// How long containerd takes to tidy up behind a shim that was killed.
 const BY_CONTAINERD: Duration = Duration::from_secs(10);
 
-/// A process as `/proc` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Process {
-    parent: i32,
-    words: Vec<String>,
-}
-
 /// Kills what works for the container `id`: everything below its shim, and gVisor's own processes.
 /// The shim stays, and tells dockerd that the runtime has ended.
 pub(super) fn kill(id: &str) {
-    of_container(&all(), id).iter().for_each(|&pid| end(pid));
+    end(&of_container(&all(), id));
 }
 
 /// Sees to it that nothing works for the removed container `id` any more. Whether that is so.
@@ -43,11 +38,11 @@ pub(super) fn sweep(id: &str) -> bool {
         match killed_shim {
             None if now - began > BY_ITSELF => {
                 let ended = if shims.is_empty() { &workers } else { &shims };
-                ended.iter().for_each(|&pid| end(pid));
+                end(ended);
                 killed_shim = Some(now);
             }
             Some(then) if now - then > BY_CONTAINERD => {
-                workers.iter().for_each(|&pid| end(pid));
+                end(&workers);
                 return false;
             }
             _ => {}
@@ -56,25 +51,10 @@ pub(super) fn sweep(id: &str) -> bool {
     }
 }
 
-fn end(pid: i32) {
-    if let Some(pid) = Pid::from_raw(pid) {
+fn end(pids: &[i32]) {
+    for pid in pids.iter().filter_map(|&pid| Pid::from_raw(pid)) {
         let _ = kill_process(pid, Signal::KILL);
     }
-}
-
-/// Every process there is; empty where there is no `/proc`.
-fn all() -> BTreeMap<i32, Process> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return BTreeMap::new() };
-    let read = |pid: i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is the program's name in brackets, which may hold blanks.
-        let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let words = line.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
-        Some((pid, Process { parent, words: words.collect() }))
-    };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(read).collect()
 }
 
 fn is_shim(process: &Process, id: &str) -> bool {
@@ -125,6 +105,7 @@ mod tests {
         let other = "b".repeat(64);
         let process = |parent, words: &[&str]| Process {
             parent,
+            age: None,
             words: words.iter().map(|&word| word.to_owned()).collect(),
         };
         let shim = "/usr/bin/containerd-shim-runc-v2";
