@@ -1,5 +1,6 @@
 //! One file per verb: its arguments beside its behaviour.
 
+mod aftermath;
 mod alias;
 mod config;
 mod doctor;

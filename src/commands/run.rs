@@ -1,16 +1,16 @@
 //! `docker sandbox run` and `create`.
 
 use std::ffi::{OsStr, OsString};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::commands::refusal;
+use crate::commands::{aftermath, refusal};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::flags::Flags;
 use crate::docker::grammar::Problem;
 use crate::docker::run_line::RunLine;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::gvisor::detect::{self, Choice, Identity};
 use crate::gvisor::memory::Memory;
 use crate::plugin::supervise;
@@ -78,7 +78,7 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
     if let Some(warning) = &plan.warning {
         ui::warn(warning);
     }
-    start(context, verb, &docker, plan)
+    start(context, verb, &docker, plan, &line)
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
@@ -243,14 +243,22 @@ fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLi
 }
 
 /// Called directly, we become docker. Called by Docker's CLI, we stay: it does not signal us.
-fn start(context: &Context, verb: Verb, docker: &Docker, plan: Plan) -> anyhow::Result<u8> {
+fn start(context: &Context, verb: Verb, docker: &Docker, plan: Plan, line: &RunLine) -> anyhow::Result<u8> {
     let command = docker.command(std::iter::once(OsString::from(verb.name())).chain(plan.words));
     if !context.through_docker {
         return Err(command.exec());
     }
+    let began = SystemTime::now();
     let code = supervise::run(&command, context.environment.plugin_socket.as_deref())?;
     if code == crate::error::REFUSED {
         plan.relied_on.iter().for_each(Memory::forget);
+    }
+    if let Some(runtime) = plan.runtime.as_deref().filter(|_| verb == Verb::Run) {
+        let remembered = plan.relied_on.is_some();
+        let failed = aftermath::Start { line, runtime, remembered, began, code };
+        if let Some(hint) = aftermath::hint(context, docker, &failed) {
+            ui::err(&error::render_hint(&hint));
+        }
     }
     Ok(code)
 }

@@ -4,6 +4,7 @@ use super::check::{Check, Outcome};
 use super::runtimes::Gvisor;
 use super::{Daemon, Verdict, Wanted};
 use crate::docker::client::Docker;
+use crate::gvisor::failures;
 use crate::gvisor::proof::{self, How, Network, Proof};
 
 /// The verdict is about the runtime that `docker sandbox run` takes.
@@ -75,13 +76,8 @@ fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
         }
         Proof::Hangs { limit, left } => {
             let limit = humantime::format_duration(limit);
-            let mut check =
-                Check::fail(id, what, format!("it hangs: no container after {limit}; it was killed"));
-            check.cause = Some("the runtime neither starts nor fails, as with --platform=kvm in a virtual machine whose nested KVM does not work".into());
-            let check = check.fix(
-                "Use the systrap platform, and reload:",
-                ["sudo runsc install -- --platform=systrap", "sudo systemctl reload docker"],
-            );
+            let seen = format!("it hangs: no container after {limit}, so it was killed");
+            let check = Check::fail(id, what, seen).explained(&failures::HANGS);
             with_rest(check, left)
         }
         Proof::Interrupted => Check::skip(id, what, "stopped"),
