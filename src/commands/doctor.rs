@@ -83,16 +83,15 @@ fn summary(checks: &[Check], verdict: Verdict, quick: bool, container: bool) -> 
     for result in [Outcome::Fail, Outcome::Warn] {
         let mut told: Vec<(&Option<String>, &Vec<crate::error::Hint>)> = Vec::new();
         for check in checks.iter().filter(|check| check.result == result) {
-            let _ = write!(text, "\n{}", line(check));
+            // Where the cause is known it says more than what was seen, which stands further up.
+            let seen = on_one_line(check.cause.as_ref().unwrap_or(&check.evidence));
             // The same thing may show in several places: what to do about it stands once.
-            if told.contains(&(&check.cause, &check.fix)) {
-                let _ = writeln!(text, "      as above");
+            if check.cause.is_some() && told.contains(&(&check.cause, &check.fix)) {
+                let _ = writeln!(text, "\n{}  {}: as above", mark(result), plain(&check.what));
                 continue;
             }
+            let _ = writeln!(text, "\n{}  {}: {seen}", mark(result), plain(&check.what));
             told.push((&check.cause, &check.fix));
-            if let Some(cause) = &check.cause {
-                let _ = writeln!(text, "      {}", on_one_line(cause));
-            }
             for fix in &check.fix {
                 let _ = writeln!(text, "      {}", on_one_line(&fix.text));
                 for command in &fix.commands {
