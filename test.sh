@@ -61,11 +61,15 @@ began=$(date +%s)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-test
 # Sockets are in there, and the path of a socket has at most 107 bytes.
 work=$(mktemp -d /tmp/dst.XXXXXX)
-engines='bookworm trixie bare'
 
 stop_engines() {
-    for engine in $engines; do
-        [ ! -e "$work/$engine" ] || as_root scripts/engine.sh stop "$work/$engine" || :
+    for engine in "$work/bookworm" "$work/trixie" "$work/bare"; do
+        [ ! -e "$engine" ] || as_root scripts/engine.sh stop "$engine" || :
+    done
+    # Engines of tests that were killed before they could stop them: /tmp/dse-PID-NUMBER.
+    for engine in /tmp/dse-*; do
+        owner=${engine#/tmp/dse-}
+        [ ! -e "$engine" ] || [ -e "/proc/${owner%%-*}" ] || as_root scripts/engine.sh stop "$engine" || :
     done
 }
 cleanup() {
@@ -86,7 +90,7 @@ start_engines() {
     as_root scripts/engine.sh start "$work/bookworm" bookworm "$cache"
     as_root scripts/engine.sh start "$work/trixie" trixie "$cache"
     as_root scripts/engine.sh start "$work/bare" trixie "$cache" --runtimes none
-    for engine in $engines; do
+    for engine in bookworm trixie bare; do
         scripts/engine.sh image "unix://$work/$engine/docker.sock" sandbox-test:latest "$cache" >/dev/null
     done
     DOCKER_SANDBOX_TEST_ENGINES=$work
@@ -104,7 +108,7 @@ list_clis() {
 
 nextest() { # nextest ARGS...: the faster runner where it is there
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --locked --no-fail-fast "$@"
+        cargo nextest run --locked "$@"
     else
         cargo test --locked --no-fail-fast "$@"
     fi

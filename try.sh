@@ -129,7 +129,7 @@ show_gvisor() {
     environment="${path_note:+PATH=$PATH }${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST }"
     step "docker sandbox run --rm $image dmesg"
     docker sandbox run --rm "$image" dmesg >"$state/dmesg" ||
-        fail 'the container did not run' 'see more of it' "${environment}docker sandbox --verbose run --rm $image dmesg"
+        fail 'the container did not run' 'see more of it' "${environment}docker sandbox run --verbose --rm $image dmesg"
     cat "$state/dmesg"
     # The one line that gVisor always prints first; the others are jokes, and chosen at random.
     grep -q 'Starting gVisor' "$state/dmesg" ||

@@ -55,11 +55,12 @@ fn with_our_options(command: Command, verb: &str) -> Command {
             Arg::new("no-sandbox")
                 .long("no-sandbox")
                 .action(ArgAction::SetTrue)
-                .help("Start the container without gVisor, as `docker` would; the same as --sandbox=none"),
+                .help("Start it without gVisor, as `docker` would; the same as --sandbox=none"),
         )
         .arg(Arg::new("sandbox").long("sandbox").value_name("MODE").help(
-            "How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes \
-             on with Docker's default runtime, `none` does not look for gVisor",
+            "How strict to be: `required` (the default) starts nothing without gVisor,\n\
+             `preferred` warns and goes on with Docker's default runtime,\n\
+             `none` does not look for gVisor",
         ))
         .arg(
             Arg::new("verbose")
@@ -67,9 +68,12 @@ fn with_our_options(command: Command, verb: &str) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Say on stderr which runtime is used and why"),
         )
-        .arg(Arg::new("detect-timeout").long("detect-timeout").value_name("DURATION").help(
-            "How long the Docker daemon may take to say which runtimes it has [default: 10s]",
-        ))
+        .arg(
+            Arg::new("detect-timeout")
+                .long("detect-timeout")
+                .value_name("DURATION")
+                .help("How long the daemon may take to say which runtimes it has [default: 10s]"),
+        )
         .after_help(docker)
 }
 

@@ -86,14 +86,23 @@ impl std::error::Error for Error {}
 #[must_use]
 pub fn report(error: &anyhow::Error, default: u8) -> u8 {
     ui::err(&render(error));
-    error.chain().find_map(|cause| cause.downcast_ref::<Error>()?.code).unwrap_or(default)
+    parts(error).into_iter().find_map(|part| part.code).unwrap_or(default)
+}
+
+/// Every [`Error`] in `error`, the outermost first. One that was added as context hides from
+/// `chain`, and only `anyhow` itself can find it.
+fn parts(error: &anyhow::Error) -> Vec<&Error> {
+    let outer = error.downcast_ref::<Error>();
+    let inner = error.chain().filter_map(|cause| cause.downcast_ref::<Error>());
+    let inner = inner.filter(|part| !outer.is_some_and(|outer| std::ptr::eq(outer, *part)));
+    outer.into_iter().chain(inner).collect()
 }
 
 /// The text of `error`: `docker sandbox: MESSAGE: CAUSE…`, body, hints.
 fn render(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mut text = format!("docker sandbox: {}\n", causes.join(": "));
-    for cause in error.chain().filter_map(|cause| cause.downcast_ref::<Error>()) {
+    for cause in parts(error) {
         if !cause.body.is_empty() {
             text.push('\n');
             text.push_str(cause.body.trim_end());
@@ -130,6 +139,14 @@ mod tests {
             render(&error),
             "docker sandbox: cannot read `/f`: `x` is no mode\nhint: write one that is:\n    docker sandbox config\n"
         );
+    }
+
+    #[test]
+    fn an_error_around_another_one_keeps_its_hints_and_its_code() {
+        let outer = Error::new("cannot read `/f`").hint("look:", "ls -l /f").code(7);
+        let error = anyhow::Error::new(std::io::Error::other("boom")).context(outer);
+        assert_eq!(render(&error), "docker sandbox: cannot read `/f`: boom\nhint: look:\n    ls -l /f\n");
+        assert_eq!(report(&error, 1), 7);
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Ok(invocation) => invocation,
         Err(error) => return error::report(&error, error::USAGE),
     };
-    // Docker asks for the metadata at every start of its own: nothing else is read for it.
+    // Docker asks for the metadata before every start of ours: nothing else is read for it.
     if let Call::Metadata = invocation.call {
         return finish(plugin::metadata::print(), error::FAILURE);
     }

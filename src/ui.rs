@@ -74,8 +74,21 @@ fn shell_word(word: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !word.is_empty() && word.chars().all(bare) {
         word.to_owned()
+    } else if escaped(word, false) != word {
+        // What a terminal would act on is spelled out, and pasted back as what it is.
+        let spelled: String = word.chars().map(spelled_out).collect();
+        format!("$'{spelled}'")
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A character within `$'…'`.
+fn spelled_out(character: char) -> String {
+    match character {
+        '\\' | '\'' => format!("\\{character}"),
+        _ if escaped(character.encode_utf8(&mut [0; 4]), false).chars().count() == 1 => character.to_string(),
+        _ => character.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat(),
     }
 }
 
@@ -92,5 +105,6 @@ mod tests {
     #[test]
     fn a_shell_line_can_be_pasted() {
         assert_eq!(shell_line(["docker", "run", "-e", "A=it's", ""]), r"docker run -e 'A=it'\''s' ''");
+        assert_eq!(shell_line(["a\nb'\u{202e}"]), r"$'a\x0ab\'\xe2\x80\xae'");
     }
 }

@@ -27,10 +27,11 @@ struct Report {
 }
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    let settings = load::load(context, &Ours::default())?;
-    let report = Report { settings: rows(&settings), warnings: warnings(context, &settings)? };
+    let settings = load::survey(context, &Ours::default())?;
+    let report = Report { settings: rows(&settings), warnings: warnings(context, &settings) };
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        return ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?));
+        ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+        return Ok(load::within_policy(context, &settings)?);
     }
     let width = report
         .settings
@@ -48,7 +49,8 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     for warning in &report.warnings {
         ui::warn(warning);
     }
-    Ok(())
+    // Shown all the same: who looks here wants to know why nothing starts.
+    Ok(load::within_policy(context, &settings)?)
 }
 
 fn rows(settings: &Settings) -> Vec<Row> {
@@ -79,13 +81,10 @@ fn rows(settings: &Settings) -> Vec<Row> {
     ]
 }
 
-fn warnings(context: &Context, settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let mut warnings: Vec<String> = settings.decision.ignored.iter().map(load::ignored_project).collect();
-    for key in load::unknown_user_keys(context)? {
-        warnings.push(format!(
-            "`plugins.sandbox.{}` in config.json is no setting of docker sandbox",
-            plain(&key)
-        ));
-    }
-    Ok(warnings)
+fn warnings(context: &Context, settings: &Settings) -> Vec<String> {
+    let ignored = settings.decision.ignored.iter().map(|file| load::ignored_project(context, file));
+    let unknown = settings.unknown_keys.iter().map(|key| {
+        format!("`plugins.sandbox.{}` in config.json is no setting of docker sandbox", plain(key))
+    });
+    ignored.chain(unknown).collect()
 }

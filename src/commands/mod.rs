@@ -35,7 +35,7 @@ pub(crate) fn dispatch(context: &Context, words: &[OsString]) -> u8 {
             Ok(code) => code,
             Err(error) => error::report(&error, error::FAILURE),
         },
-        Err(error) => usage(context, &error),
+        Err(error) => usage(context, words, &error),
     }
 }
 
@@ -58,14 +58,14 @@ fn help(verb: &str) -> anyhow::Result<()> {
     let mut tree = cli::tree();
     tree.build();
     let text = match tree.find_subcommand_mut(verb) {
-        Some(command) => command.render_long_help().to_string(),
+        Some(command) => command.render_help().to_string(),
         None => tree.render_help().to_string(),
     };
     ui::out(&text)
 }
 
 /// Help goes to stdout and is a success; everything else that clap says is wrong usage.
-fn usage(context: &Context, error: &clap::Error) -> u8 {
+fn usage(context: &Context, words: &[OsString], error: &clap::Error) -> u8 {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match ui::out(&text) {
@@ -83,8 +83,10 @@ fn usage(context: &Context, error: &clap::Error) -> u8 {
                 lines.iter().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
             let problem: Vec<&str> =
                 problem.copied().filter(|line| !line.trim().is_empty()).map(str::trim).collect();
-            let error =
-                Error::new(problem.join("; ")).hint("see how it is used:", context.command_line(["--help"]));
+            let problem = problem.join("; ").replace(":; ", ": ");
+            let verb = words.first().filter(|verb| cli::tree().find_subcommand(verb).is_some());
+            let help = verb.cloned().into_iter().chain([OsString::from("--help")]);
+            let error = Error::new(problem).hint("see how it is used:", context.command_line(help));
             error::report(&error.into(), error::USAGE)
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::docker::client::Docker;
-use crate::docker::info::Info;
+use crate::docker::info::{Info, Runtimes};
 use crate::docker::{ask, failure};
 use crate::error::{Error, Hint};
 use crate::gvisor::detect::{self, Choice, Identity};
@@ -17,9 +17,11 @@ pub(super) fn explain(
     docker: &Docker,
     verb: &str,
     limit: Duration,
+    runtimes: Runtimes,
     choice: &Choice,
 ) -> Error {
-    let info = ask::about(docker, limit).unwrap_or_default();
+    let mut info = ask::about_if_it_answers(docker, limit).unwrap_or_default();
+    info.runtimes.get_or_insert(runtimes);
     if info.os_type == "windows" {
         return failure::windows_containers();
     }
@@ -29,15 +31,15 @@ pub(super) fn explain(
             let why = impostor.map_or(String::new(), |why| format!(": {why}"));
             let error =
                 Error::new(format!("the runtime {} is not gVisor{why}; nothing was started", shown(name)));
-            let error = match detect::choose(&info.runtimes.clone().unwrap_or_default(), None) {
-                Choice::Use { name, .. } => {
+            let error = match gvisor_of(&info) {
+                Some(name) => {
                     let run = context.command_line([verb, &format!("--runtime={name}")]);
                     error.hint("take this daemon's gVisor:", format!("{run} …"))
                 }
-                _ => error.body(found(&info)),
+                None => error.body(with_instructions(context, docker, limit, &info)),
             };
             error.hint(
-                "or start it without the sandbox, if that is what you want:",
+                "to start it without the sandbox, if that is what you want:",
                 format!("{} …", context.command_line([verb, "--no-sandbox", &format!("--runtime={name}")])),
             )
         }
@@ -46,7 +48,11 @@ pub(super) fn explain(
                 "the runtime {} is not registered with the Docker daemon; nothing was started",
                 shown(name)
             );
-            Error::new(message).body(found(&info)).hint(
+            let error = Error::new(message);
+            if gvisor_of(&info).is_none() {
+                return error.body(with_instructions(context, docker, limit, &info)).hints(ways_out);
+            }
+            error.body(found(&info)).hint(
                 "leave `--runtime` away to take the daemon's gVisor:",
                 format!("{} …", context.command_line([verb])),
             )
@@ -63,6 +69,14 @@ pub(super) fn explain(
                 .body(with_instructions(context, docker, limit, &info))
                 .hints(ways_out)
         }
+    }
+}
+
+/// The daemon's gVisor, if it has one.
+fn gvisor_of(info: &Info) -> Option<String> {
+    match detect::choose(info.runtimes.as_ref()?, None) {
+        Choice::Use { name, .. } => Some(name),
+        _ => None,
     }
 }
 
@@ -112,7 +126,7 @@ fn ways_out(context: &Context, verb: &str) -> Vec<Hint> {
         },
         Hint {
             text: format!(
-                "for good, in this shell, or as `\"plugins\": {{\"sandbox\": {{\"mode\": \"preferred\"}}}}` in {config}:"
+                "or wherever the daemon has no gVisor: for good by `\"plugins\": {{\"sandbox\": {{\"mode\": \"preferred\"}}}}` in {config}, or in this shell by:"
             ),
             commands: vec!["export DOCKER_SANDBOX=preferred".to_owned()],
         },

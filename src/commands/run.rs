@@ -9,10 +9,12 @@ use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::flags::Flags;
 use crate::docker::grammar::Problem;
+use crate::docker::info::Runtimes;
 use crate::docker::run_line::RunLine;
 use crate::error::{self, Error};
 use crate::gvisor::detect::{self, Choice, Identity};
 use crate::gvisor::memory::Memory;
+use crate::plugin::caller::Caller;
 use crate::plugin::supervise;
 use crate::sandbox::audit;
 use crate::settings::load::{self, Settings};
@@ -39,13 +41,16 @@ impl Verb {
 /// so long only.
 const UNSUPERVISED_MEMORY: Duration = Duration::from_secs(60);
 
+/// How long we ask about the default runtime where nobody wants the sandbox.
+const UNASKED: Duration = Duration::from_secs(2);
+
 /// What to start and what to say about it.
 struct Plan {
     /// Docker's words behind the verb.
     words: Vec<OsString>,
     /// The gVisor runtime; `None` where the container starts without.
     runtime: Option<String>,
-    /// For `--verbose`.
+    /// For `--verbose`, where there is no warning.
     why: String,
     /// Printed before the start.
     warning: Option<String>,
@@ -55,6 +60,8 @@ struct Plan {
 
 /// Runs the command; the exit code is Docker's.
 pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<u8> {
+    let socket = context.environment.plugin_socket.as_deref();
+    let caller = context.through_docker.then(|| Caller::find(socket));
     let line = read(context, verb, words)?;
     if line.wants_help() {
         return super::help(verb.name()).map(|()| 0);
@@ -67,18 +74,17 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
     };
     let settings = load::load(context, &line.ours)?;
     if let Some(file) = &settings.decision.ignored {
-        ui::warn(&load::ignored_project(file));
+        ui::warn(&load::ignored_project(context, file));
     }
     let docker = context.docker()?;
     let plan = plan(context, verb, &docker, &settings, &line)?;
     log(&settings, verb, &plan, image, &line)?;
-    if line.ours.verbose {
-        ui::note(&plan.why);
+    match &plan.warning {
+        Some(warning) => ui::warn(warning),
+        None if line.ours.verbose => ui::note(&plan.why),
+        None => {}
     }
-    if let Some(warning) = &plan.warning {
-        ui::warn(warning);
-    }
-    start(context, verb, &docker, plan, &line)
+    start(context, verb, &docker, plan, &line, caller)
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
@@ -116,8 +122,7 @@ fn plan(
         return Ok(unsandboxed(docker, settings, line));
     }
     let limit = settings.detect_timeout.value;
-    let (choice, relied_on) = choose(context, docker, settings, line)?;
-    let named = line.runtime().is_some();
+    let Found { choice, has_gvisor, runtimes, relied_on } = choose(context, docker, settings, line)?;
     match choice {
         Choice::Use { name, why } => Ok(Plan {
             words: line.with_runtime(&name),
@@ -138,44 +143,52 @@ fn plan(
             Ok(fallen_back(settings, line))
         }
         Choice::NamedIsOther { .. } | Choice::NamedIsMissing { .. }
-            if mode.value == Mode::Preferred && named && !has_gvisor(docker, limit)? =>
+            if mode.value == Mode::Preferred && !has_gvisor =>
         {
             Ok(fallen_back(settings, line))
         }
-        refused => Err(refusal::explain(context, docker, verb.name(), limit, &refused).into()),
+        refused => Err(refusal::explain(context, docker, verb.name(), limit, runtimes, &refused).into()),
     }
 }
 
-fn has_gvisor(docker: &Docker, limit: Duration) -> anyhow::Result<bool> {
-    Ok(matches!(detect::choose(&ask::runtimes(docker, limit)?, None), Choice::Use { .. }))
+/// What detection came to.
+struct Found {
+    choice: Choice,
+    /// Whether there is a gVisor runtime at all, whatever the user named.
+    has_gvisor: bool,
+    /// The runtimes that the choice was made among.
+    runtimes: Runtimes,
+    relied_on: Option<Memory>,
+}
+
+impl Found {
+    fn among(runtimes: Runtimes, line: &RunLine) -> Self {
+        let has_gvisor = matches!(detect::choose(&runtimes, None), Choice::Use { .. });
+        Self { choice: detect::choose(&runtimes, line.runtime()), has_gvisor, runtimes, relied_on: None }
+    }
 }
 
 /// Chooses the runtime by what is remembered, else by what the daemon says now.
-fn choose(
-    context: &Context,
-    docker: &Docker,
-    settings: &Settings,
-    line: &RunLine,
-) -> anyhow::Result<(Choice, Option<Memory>)> {
+fn choose(context: &Context, docker: &Docker, settings: &Settings, line: &RunLine) -> anyhow::Result<Found> {
     let socket = context.local_socket(settings.current_context.as_deref());
     let memory = socket
         .zip(context.environment.cache.as_deref())
         .and_then(|(socket, cache)| Memory::of(&socket, cache));
-    if let Some(memory) = memory {
+    if let Some(memory) = memory.as_ref() {
         let limit = (!context.through_docker).then_some(UNSUPERVISED_MEMORY);
         let remembered = memory.recall(limit);
         if !remembered.is_empty() {
-            let choice = detect::choose(&remembered, line.runtime());
-            if matches!(choice, Choice::Use { .. }) {
-                return Ok((choice, Some(memory)));
+            let found = Found::among(remembered, line);
+            if matches!(found.choice, Choice::Use { .. }) {
+                return Ok(Found { relied_on: Some(memory.clone()), ..found });
             }
         }
-        let runtimes = ask::runtimes(docker, settings.detect_timeout.value)?;
-        memory.keep(&runtimes);
-        return Ok((detect::choose(&runtimes, line.runtime()), None));
     }
     let runtimes = ask::runtimes(docker, settings.detect_timeout.value)?;
-    Ok((detect::choose(&runtimes, line.runtime()), None))
+    if let Some(memory) = memory {
+        memory.keep(&runtimes);
+    }
+    Ok(Found::among(runtimes, line))
 }
 
 /// Mode `preferred` on a daemon without gVisor.
@@ -197,10 +210,12 @@ fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
 /// Mode `none`: Docker as it is. If it ends up in gVisor all the same, that is said instead of warned.
 fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
     let mode = &settings.decision.mode;
-    // Whatever goes wrong here goes wrong for Docker too, which then says so itself.
-    let about = ask::about(docker, settings.detect_timeout.value).unwrap_or_default();
-    let name =
-        line.runtime().map_or(about.default_runtime.clone(), |name| name.to_string_lossy().into_owned());
+    // Whatever goes wrong here goes wrong for Docker too, which then says so itself, and at once.
+    let limit = settings.detect_timeout.value.min(UNASKED);
+    let about = ask::about_if_it_answers(docker, limit).unwrap_or_default();
+    let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
+    let whose = if given.is_some() { "the runtime asked for," } else { "Docker's own choice" };
+    let name = given.unwrap_or_else(|| about.default_runtime.clone());
     let runtime =
         about.runtimes.iter().flatten().find(|(known, _)| **known == name).map(|(_, runtime)| runtime);
     let gvisor = name == detect::SHIM_TYPE
@@ -208,7 +223,7 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
     let words = line.words().to_vec();
     if gvisor {
         let why = format!(
-            "mode `{}`, decided by {}, and Docker's own choice {} is gVisor: this container is sandboxed",
+            "mode `{}`, decided by {}; {whose} {}, is gVisor all the same: this container is sandboxed",
             mode.value,
             mode.origin,
             shown(&name)
@@ -243,13 +258,18 @@ fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLi
 }
 
 /// Called directly, we become docker. Called by Docker's CLI, we stay: it does not signal us.
-fn start(context: &Context, verb: Verb, docker: &Docker, plan: Plan, line: &RunLine) -> anyhow::Result<u8> {
+fn start(
+    context: &Context,
+    verb: Verb,
+    docker: &Docker,
+    plan: Plan,
+    line: &RunLine,
+    caller: Option<Caller>,
+) -> anyhow::Result<u8> {
     let command = docker.command(std::iter::once(OsString::from(verb.name())).chain(plan.words));
-    if !context.through_docker {
-        return Err(command.exec());
-    }
+    let Some(caller) = caller else { return Err(command.exec()) };
     let began = SystemTime::now();
-    let code = supervise::run(&command, context.environment.plugin_socket.as_deref())?;
+    let code = supervise::run(&command, caller)?;
     if code == crate::error::REFUSED {
         plan.relied_on.iter().for_each(Memory::forget);
     }

@@ -12,7 +12,7 @@ use crate::settings::trust::Trust;
 use crate::ui::{self, plain, shown};
 
 pub(super) fn trust(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    let path = file(context, matches)?;
+    let path = file(context, matches, "trust")?;
     let Some(file) = project::read(&path)? else {
         let message =
             format!("{} says nothing about the sandbox, so there is nothing to trust", shown(&path));
@@ -31,9 +31,9 @@ pub(super) fn trust(context: &Context, matches: &ArgMatches) -> anyhow::Result<(
 }
 
 pub(super) fn untrust(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    let path = file(context, matches)?;
+    let path = file(context, matches, "untrust")?;
     // A file that is gone can be untrusted too, by the path that it had.
-    let path = path.canonicalize().unwrap_or(path);
+    let path = project::real_path(&path).unwrap_or(path);
     if list(context)?.remove(&path)? {
         ui::out(&format!("no longer trusted: {}\n", plain(&path.to_string_lossy())))
     } else {
@@ -51,7 +51,7 @@ fn list(context: &Context) -> anyhow::Result<Trust> {
     Trust::read(data)
 }
 
-fn file(context: &Context, matches: &ArgMatches) -> anyhow::Result<PathBuf> {
+fn file(context: &Context, matches: &ArgMatches, verb: &str) -> anyhow::Result<PathBuf> {
     if let Some(path) = matches.get_one::<PathBuf>("file") {
         return Ok(context.absolute(path));
     }
@@ -59,7 +59,7 @@ fn file(context: &Context, matches: &ArgMatches) -> anyhow::Result<PathBuf> {
     found.ok_or_else(|| {
         let folder = shown(&context.environment.folder);
         Error::new(format!("no {} between {folder} and the root of its repository", project::NAME))
-            .hint("name the file:", context.command_line(["trust", "FILE"]))
+            .hint("name the file:", context.command_line([verb, "FILE"]))
             .into()
     })
 }

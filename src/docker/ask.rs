@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
 use super::client::Docker;
@@ -23,6 +22,13 @@ pub fn runtimes(docker: &Docker, limit: Duration) -> anyhow::Result<Runtimes> {
 /// As for [`runtimes`].
 pub fn about(docker: &Docker, limit: Duration) -> anyhow::Result<Info> {
     info(docker, "{{json .}}", limit)
+}
+
+/// As [`about`], where nobody wants to know why there is no answer.
+#[must_use]
+pub fn about_if_it_answers(docker: &Docker, limit: Duration) -> Option<Info> {
+    let answer = docker.command(["info", "--format", "{{json .}}"]).answer_within(limit).ok()??;
+    serde_json::from_str(answer.stdout.trim()).ok()
 }
 
 /// The daemon's address, `unix:///var/run/docker.sock`; empty where Docker does not tell.
@@ -46,5 +52,5 @@ fn info<T: DeserializeOwned>(docker: &Docker, format: &str, limit: Duration) -> 
     if !answer.status.success() || text.is_empty() || text == "null" {
         return Err(failure::explain(docker, &answer).into());
     }
-    serde_json::from_str(text).with_context(|| failure::explain(docker, &answer))
+    serde_json::from_str(text).map_err(|problem| failure::nonsense(docker, &problem.to_string()).into())
 }

@@ -16,6 +16,9 @@ use crate::ui::{self, shown};
 /// Set for every `docker` that we start, so that our own hook stays silent after it.
 pub const INNER: &str = "DOCKER_SANDBOX_INNER";
 
+/// Docker's CLI sets these for plugins. `docker run -e NAME` must not find them.
+const FOR_PLUGINS: [&str; 2] = ["DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "DOCKER_CLI_PLUGIN_SOCKET"];
+
 /// The docker CLI in use, with the global options that came before our command.
 #[derive(Debug, Clone)]
 pub struct Docker {
@@ -35,7 +38,8 @@ impl Docker {
         globals: &[OsString],
     ) -> anyhow::Result<Self> {
         let program = which::which_in(name, path, folder).map_err(|_| {
-            Error::new(format!("docker is not installed: no program {} on PATH", shown(name)))
+            let place = if name.as_encoded_bytes().contains(&b'/') { "" } else { " on PATH" };
+            Error::new(format!("docker is not installed: no program {}{place}", shown(name)))
                 .hint(
                     "install Docker's command line (Debian, Ubuntu; other systems: https://docs.docker.com/engine/install):",
                     "sudo apt-get install docker.io",
@@ -154,7 +158,10 @@ impl DockerCommand {
     /// # Errors
     /// It could not be started.
     pub fn answer_within(&self, limit: Duration) -> anyhow::Result<Option<Answer>> {
-        let handle = duct::cmd(&self.program, &self.args)
+        let question = FOR_PLUGINS
+            .iter()
+            .fold(duct::cmd(&self.program, &self.args), |command, name| command.env_remove(name));
+        let handle = question
             // An empty pipe, and not /dev/null, which an empty root does not have.
             .stdin_bytes([])
             .stdout_capture()
@@ -162,7 +169,7 @@ impl DockerCommand {
             .unchecked()
             .env(INNER, "1")
             .start()
-            .with_context(|| format!("cannot run `{self}`"))?;
+            .with_context(|| self.cannot_run())?;
         let Some(output) = handle.wait_timeout(limit).with_context(|| format!("cannot wait for `{self}`"))?
         else {
             kill(&handle);
@@ -176,18 +183,26 @@ impl DockerCommand {
     /// # Errors
     /// It could not be started.
     pub fn spawn(&self) -> anyhow::Result<Child> {
-        self.std().spawn().with_context(|| format!("cannot run `{self}`"))
+        self.std().spawn().with_context(|| self.cannot_run())
     }
 
     /// Replaces this process by it. Returns only the error that prevented that.
     #[must_use]
     pub fn exec(&self) -> anyhow::Error {
-        anyhow::Error::new(self.std().exec()).context(format!("cannot run `{self}`"))
+        anyhow::Error::new(self.std().exec()).context(self.cannot_run())
+    }
+
+    fn cannot_run(&self) -> Error {
+        Error::new(format!("cannot run `{}`", ui::plain(&self.to_string())))
+            .hint("see what that program is:", format!("head -c 80 {}", ui::shell_line([&self.program])))
     }
 
     fn std(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).env(INNER, "1");
+        for name in FOR_PLUGINS {
+            command.env_remove(name);
+        }
         command
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,8 @@ use super::info::{Runtime, Runtimes};
 const SYSTEM_PID_FILE: &str = "/run/docker.pid";
 const SYSTEM_CONFIG: &str = "/etc/docker/daemon.json";
 
-/// One run of one daemon. Two values are equal only for the same process of the same boot.
+/// One run of one daemon with one configuration file. Two values are equal only for the same process of
+/// the same boot, and if nobody has touched the file in between: not even to put it back as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonProcess {
     boot: String,
@@ -24,6 +26,9 @@ pub struct DaemonProcess {
     /// Clock ticks since boot: field 22 of `/proc/PID/stat`.
     started: String,
     command_line: Vec<String>,
+    /// Device, inode and time of the last change of its configuration file, and of the link to it
+    /// where it is one; empty if there is none.
+    configuration: Vec<(u64, u64, i64, i64)>,
 }
 
 impl DaemonProcess {
@@ -66,7 +71,19 @@ impl DaemonProcess {
         let stat = String::from_utf8(file("stat")?).ok()?;
         let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
-        Some(Self { boot, pid, started, command_line })
+        let mut daemon = Self { boot, pid, started, command_line, configuration: Vec::new() };
+        let file = daemon.configuration_file();
+        daemon.configuration = [std::fs::symlink_metadata(&file), std::fs::metadata(&file)]
+            .into_iter()
+            .flatten()
+            .map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec()))
+            .collect();
+        Some(daemon)
+    }
+
+    fn configuration_file(&self) -> PathBuf {
+        let named = self.flag_values(&["--config-file"]).pop();
+        self.in_its_root(Path::new(&named.unwrap_or_else(|| SYSTEM_CONFIG.to_owned())))
     }
 
     /// The runtimes that its configuration registers as it is on disk now: what a reload would load.
@@ -78,8 +95,7 @@ impl DaemonProcess {
             let (name, path) = added.split_once('=')?;
             runtimes.insert(name.to_owned(), Runtime { path: Some(path.to_owned()), ..Runtime::default() });
         }
-        let config = self.flag_values(&["--config-file"]).pop().unwrap_or_else(|| SYSTEM_CONFIG.to_owned());
-        let text = match std::fs::read(self.in_its_root(Path::new(&config))) {
+        let text = match std::fs::read(self.configuration_file()) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(runtimes),
             Err(_) => return None,
@@ -174,6 +190,7 @@ mod tests {
             pid: 0,
             started: String::new(),
             command_line: line.map(str::to_owned).to_vec(),
+            configuration: Vec::new(),
         };
         assert_eq!(daemon.flag_values(&["--config-file"]), ["/a", "/b"]);
         assert_eq!(daemon.flag_values(&["--add-runtime"]), ["x=/y"]);

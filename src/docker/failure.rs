@@ -27,6 +27,16 @@ pub fn explain(docker: &Docker, answer: &Answer) -> Error {
     classify(docker, &said)
 }
 
+/// The error for an answer that is not what Docker's would be.
+#[must_use]
+pub fn nonsense(docker: &Docker, problem: &str) -> Error {
+    if is_podman(docker) {
+        return podman(docker);
+    }
+    Error::new(format!("`docker info` answered something that we do not understand: {}", plain(problem)))
+        .hint("see it by hand:", docker.shown(["info", "--format", "{{json .Runtimes}}"]))
+}
+
 /// The error for a daemon that took longer than `limit`.
 #[must_use]
 pub fn timed_out(docker: &Docker, limit: Duration) -> Error {
@@ -74,15 +84,18 @@ fn classify(docker: &Docker, said: &str) -> Error {
         })
         .map_or_else(|| "it gave no reason".to_owned(), plain);
     let lower = said.to_ascii_lowercase();
-    if lower.contains("permission denied") {
-        return Error::new(format!("no permission to use the Docker daemon's socket: {detail}"))
-            .hint(
-                "join the group that owns it, then log in again:",
-                "sudo usermod -aG docker \"$USER\" && newgrp docker",
-            )
-            .hint("or run this one command as root:", "sudo docker sandbox run …");
+    if lower.contains("permission denied") && lower.contains("[ssh ") {
+        return Error::new(format!("ssh was not let in to the Docker daemon's host: {detail}"))
+            .hint("see which host is meant, then make `ssh` to it work:", "docker context ls");
     }
-    let context_missing = lower.contains("context") && lower.contains("not found");
+    if lower.contains("permission denied") {
+        return Error::new(format!("no permission to use the Docker daemon's socket: {detail}")).hint(
+            "join the group that owns it, then log in again:",
+            "sudo usermod -aG docker \"$USER\" && newgrp docker",
+        );
+    }
+    let gone = lower.contains("not found") || lower.contains("does not exist");
+    let context_missing = lower.contains("context") && gone;
     if context_missing {
         return Error::new(format!("docker knows no such context: {detail}"))
             .hint("list those it knows:", "docker context ls");
@@ -129,6 +142,11 @@ mod tests {
         );
         assert!(
             message("context \"x\": context not found: open …").starts_with("docker knows no such context")
+        );
+        assert!(message("context \"x\" does not exist").starts_with("docker knows no such context"));
+        assert!(
+            message("command [ssh -T -- h docker …] has exited: Permission denied (publickey)")
+                .starts_with("ssh was")
         );
         assert_eq!(message("\x1b[31mboom"), r"`docker info` failed: \u{1b}[31mboom");
         assert_eq!(message(""), "`docker info` failed: it gave no reason");

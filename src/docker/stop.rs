@@ -14,9 +14,9 @@ impl Stop {
         u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|&signal| signal != 0)
     }
 
-    /// Asks for the end, as `signal` would.
+    /// Asks for the end, as `signal` would. Who asked first is answered.
     pub fn ask(&self, signal: u8) {
-        self.0.store(usize::from(signal), Ordering::Relaxed);
+        let _ = self.0.compare_exchange(0, usize::from(signal), Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Where a signal's handler leaves its number.

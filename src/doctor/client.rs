@@ -146,7 +146,7 @@ fn described(path: &Path) -> &'static str {
 
 fn settings(context: &Context, sink: &mut dyn FnMut(Check)) {
     let what = "settings";
-    match load::load(context, &Ours::default()) {
+    match load::survey(context, &Ours::default()) {
         Ok(settings) => {
             let mode = &settings.decision.mode;
             let limit = &settings.detect_timeout;
@@ -160,9 +160,9 @@ fn settings(context: &Context, sink: &mut dyn FnMut(Check)) {
             if let Some(audit) = &settings.audit {
                 let _ = write!(evidence, "; audit {}, from {}", audit.value.display(), audit.origin);
             }
-            let ignored = settings.decision.ignored.iter().map(load::ignored_project);
-            let unknown = load::unknown_user_keys(context).unwrap_or_default();
-            let unknown = unknown
+            let ignored = settings.decision.ignored.iter().map(|file| load::ignored_project(context, file));
+            let unknown = settings
+                .unknown_keys
                 .iter()
                 .map(|key| format!("`plugins.sandbox.{key}` in config.json is no setting of docker sandbox"));
             let warnings: Vec<String> = ignored.chain(unknown).collect();
@@ -172,6 +172,10 @@ fn settings(context: &Context, sink: &mut dyn FnMut(Check)) {
                 Check::warn("client.settings", what, format!("{evidence}; {}", warnings.join("; ")))
                     .fix("See them all:", [context.command_line(["config"])])
             });
+            if let Err(error) = load::within_policy(context, &settings) {
+                sink(broken("client.policy", "policy", &error.into()));
+                return;
+            }
             sink(match &settings.policy {
                 Some(policy) => Check::ok(
                     "client.policy",
@@ -201,7 +205,7 @@ mod tests {
         let desktops = folder.path().join("desktops");
         symlink("/Applications/Docker.app/Contents/Resources/cli-plugins/docker-sandbox", &desktops).unwrap();
 
-        let alone = placed(Some(&this), &[ours.clone()], true);
+        let alone = placed(Some(&this), std::slice::from_ref(&ours), true);
         assert_eq!(alone.result, Outcome::Ok);
         assert!(!alone.evidence.contains("shadow"), "{alone:?}");
         let shadowing = placed(Some(&this), &[ours.clone(), desktops.clone()], true);

@@ -14,11 +14,13 @@ mod runtimes;
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::docker::ask;
 use crate::docker::client::Docker;
+use crate::docker::config_file::ConfigFile;
 use crate::docker::daemon::DaemonProcess;
 use crate::docker::info::Info;
+use crate::docker::run_line::Ours;
 use crate::docker::stop::Stop;
-use crate::docker::{ask, config_file};
 use crate::gvisor::instructions::Platform;
 use crate::settings::load;
 use check::Check;
@@ -128,9 +130,7 @@ fn reach(context: &Context, docker: &Docker, sink: &mut dyn FnMut(Check)) -> Opt
         }
     };
     let endpoint = ask::endpoint(docker, limit);
-    let current: Option<String> = context.config_json().and_then(|path| {
-        config_file::ConfigFile::<serde_json::Value>::read(&path).ok().and_then(|file| file.current_context)
-    });
+    let current = context.config_json().and_then(|path| ConfigFile::read(&path).ok()?.current_context);
     let socket = context.local_socket(current.as_deref()).or_else(|| {
         // A named context may lead to a socket too.
         endpoint.strip_prefix("unix://").map(std::path::PathBuf::from)
@@ -141,6 +141,6 @@ fn reach(context: &Context, docker: &Docker, sink: &mut dyn FnMut(Check)) -> Opt
 
 /// The user's limit for the daemon's answers; the usual one where the settings are broken.
 fn detect_limit(context: &Context) -> Duration {
-    load::load(context, &crate::docker::run_line::Ours::default())
+    load::survey(context, &Ours::default())
         .map_or(load::DETECT_TIMEOUT, |settings| settings.detect_timeout.value)
 }

@@ -33,7 +33,8 @@ pub const HANGS: Failure = Failure {
 const CATALOGUE: &[Failure] = &[
     Failure {
         id: "not-registered",
-        texts: &[&["unknown or invalid runtime name"], &["Unknown runtime specified"]],
+        // Only where the name is gVisor's: what is amiss with `nvidia` is not ours to say.
+        texts: &[&["unknown or invalid runtime name", "runsc"], &["Unknown runtime specified", "runsc"]],
         cause: "the runtime is not registered with the Docker daemon, or the daemon was not reloaded since",
         fix: "Register it and reload the daemon:",
         commands: REGISTER,
@@ -62,7 +63,7 @@ const CATALOGUE: &[Failure] = &[
     Failure {
         id: "sentry-died",
         texts: &[&["cannot read client sync file", "EOF"]],
-        cause: "gVisor's kernel died at its start: --platform=kvm inside a virtual machine, `--pids-limit` below about 40, ptrace_scope above 1, /tmp being a link, or an old CPU",
+        cause: "gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, /tmp being a link, or an old CPU",
         fix: "Use the systrap platform, allow tracing, and reload (the boot log says more: --debug --debug-log=/tmp/runsc/ in runtimeArgs):",
         commands: &[
             "sudo runsc install -- --platform=systrap",

@@ -60,6 +60,13 @@ curl -fSO https://storage.googleapis.com/gvisor/releases/release/latest/$(uname 
 sha512sum -c gvisor.tar.bz2.sha512 && sudo tar -xjf gvisor.tar.bz2 -C /usr/local/bin --no-same-owner
 sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/containerd-shim-runsc-v1 /usr/local/bin/gvisor-bin";
 
+/// For a Mac's shell, which has neither `sha512sum` nor the name `aarch64`.
+const TARBALL_ON_A_MAC: &str = r#"mkdir -p ~/gvisor && cd ~/gvisor
+arch=$(uname -m | sed s/arm64/aarch64/)
+curl -fSO "https://storage.googleapis.com/gvisor/releases/release/latest/$arch/gvisor.tar.bz2"
+curl -fSO "https://storage.googleapis.com/gvisor/releases/release/latest/$arch/gvisor.tar.bz2.sha512"
+shasum -a 512 -c gvisor.tar.bz2.sha512 && tar -xjf gvisor.tar.bz2 && chmod -R a+rX ."#;
+
 const REGISTER: &str = "sudo runsc install
 sudo systemctl reload docker";
 
@@ -93,7 +100,7 @@ pub fn for_platform(platform: &Platform, verify: &str) -> String {
             steps.say("OrbStack runs the daemon in a virtual machine of its own.");
             steps.step(
                 "Install gVisor in a folder that the machine sees (not below /tmp, which is a link there)",
-                TARBALL,
+                TARBALL_ON_A_MAC,
             );
             steps.step("Add the runtime `runsc` with its path, and restart", REGISTER_ORBSTACK);
         }
@@ -119,7 +126,7 @@ pub fn for_platform(platform: &Platform, verify: &str) -> String {
             steps.step("Register it and reload the daemon (running containers stay as they are)", REGISTER);
         }
     }
-    steps.step("Verify: gVisor's boot lines appear", verify);
+    steps.step("Verify (gVisor's boot lines appear)", verify);
     steps.text
 }
 

@@ -1,9 +1,9 @@
 //! What detection found, remembered per daemon, so that a start needs no `docker info`.
 //!
 //! A memory is believed only for the very process that answered (boot, pid, start time, command
-//! line), and only for runtimes that the daemon's configuration on disk, read anew each time,
-//! registers with the same binary and arguments: whatever the daemon does with its configuration
-//! meanwhile, the name either still means the same gVisor or is unknown to it. So a stale memory,
+//! line), while its configuration file is the one that was there before it answered (inode, time of
+//! the last change), and only for runtimes that this file, read anew each time, registers with the
+//! same binary and arguments: what the daemon loads again is what it has. So a stale memory,
 //! or one that somebody tampered with, can make a start fail and cannot make it leave gVisor.
 //! What is not gVisor is never remembered.
 
@@ -17,7 +17,7 @@ use crate::docker::daemon::{DaemonProcess, key};
 use crate::docker::info::{Runtime, Runtimes};
 
 /// The memory of one daemon.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Memory {
     file: PathBuf,
     daemon: DaemonProcess,

@@ -208,14 +208,14 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn the_program_prints_its_kernel_and_waits() {
         if std::env::consts::ARCH != "x86_64" {
             return;
         }
-        use std::io::Read as _;
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("probe");
         std::fs::write(&path, program(Processor::X86_64)).unwrap();

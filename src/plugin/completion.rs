@@ -2,7 +2,7 @@
 //!
 //! Source: cobra's `__complete` protocol: `value<TAB>description` lines, then `:DIRECTIVE`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use clap::{Arg, Command};
 use crate::cli;
 use crate::context::Context;
 use crate::docker::flags::Flags;
+use crate::docker::grammar::Problem;
 use crate::docker::run_line::RunLine;
 use crate::ui;
 
@@ -41,8 +42,10 @@ fn complete(context: &Context, words: &[OsString]) -> Answer {
     };
     let Some(command) = tree.find_subcommand(verb) else { return ours(Vec::new(), &unfinished, NO_FILES) };
     match command.get_name() {
-        name @ ("run" | "create") => of_docker(context, command, name, given, &unfinished),
-        _ if unfinished.starts_with('-') => ours(options(command), &unfinished, NO_FILES),
+        name @ ("run" | "create") => of_docker(context, command, name, given, last),
+        _ if unfinished.starts_with('-') && !unfinished.contains('=') => {
+            ours(options(command), &unfinished, NO_FILES)
+        }
         _ => of_command(command, given, &unfinished),
     }
 }
@@ -53,18 +56,23 @@ fn of_docker(
     command: &Command,
     verb: &str,
     given: &[OsString],
-    unfinished: &str,
+    last: &OsString,
 ) -> Answer {
-    let own = values(command, given, unfinished);
-    if let Some(values) = own {
-        return ours(values, unfinished, NO_FILES);
+    let unfinished = &*last.to_string_lossy();
+    if let Some((values, begun)) = values(command, given, unfinished) {
+        return ours(values, begun, NO_FILES);
     }
     let flags = Flags::run();
-    // Our options are nothing that Docker could complete behind.
-    let read = RunLine::parse(given, &flags);
+    // Our options are nothing that Docker could complete behind. An option at the end that lacks
+    // its value gets one to be read with.
+    let whole = || [given, &[OsString::new()]].concat();
+    let (read, added) = match RunLine::parse(given, &flags) {
+        Err(Problem::NoValue(_)) => (RunLine::parse(&whole(), &flags), 1),
+        read => (read, 0),
+    };
     let before_image = read.as_ref().is_ok_and(|line| line.image().is_none());
-    let words = read.as_ref().map_or(given, RunLine::words);
-    let mut answer = ask(context, verb, words, unfinished)
+    let words = read.as_ref().map_or(given, |line| &line.words()[..line.words().len() - added]);
+    let mut answer = ask(context, verb, words, last)
         .unwrap_or_else(|| Answer { candidates: Vec::new(), directive: FILES.to_owned() });
     if before_image && unfinished.starts_with('-') {
         answer.candidates.extend(ours(options(command), unfinished, NO_FILES).candidates);
@@ -74,11 +82,11 @@ fn of_docker(
     answer
 }
 
-fn ask(context: &Context, verb: &str, words: &[OsString], unfinished: &str) -> Option<Answer> {
+fn ask(context: &Context, verb: &str, words: &[OsString], last: &OsString) -> Option<Answer> {
     let docker = context.docker().ok()?;
     let mut args = vec![OsString::from("__complete"), verb.into()];
     args.extend(words.iter().cloned());
-    args.push(unfinished.into());
+    args.push(last.clone());
     let answer = docker.command(args).answer_within(LIMIT).ok().flatten()?;
     let mut candidates = Vec::new();
     let mut directive = FILES.to_owned();
@@ -93,12 +101,14 @@ fn ask(context: &Context, verb: &str, words: &[OsString], unfinished: &str) -> O
     Some(Answer { candidates, directive })
 }
 
-/// The values of our option that `unfinished` belongs to, if it belongs to one.
-fn values(command: &Command, given: &[OsString], unfinished: &str) -> Option<Vec<(String, String)>> {
-    let (option, prefix) = match unfinished.split_once('=') {
-        Some((option, _)) => (option.to_owned(), format!("{option}=")),
-        None => (given.last()?.to_string_lossy().into_owned(), String::new()),
-    };
+/// The values of our option that `unfinished` belongs to, if it belongs to one, and what is there
+/// of the value. As cobra's, they come without the `--option=`: the shells put that before them.
+fn values<'a>(
+    command: &Command,
+    given: &[OsString],
+    unfinished: &'a str,
+) -> Option<(Vec<(String, String)>, &'a str)> {
+    let (option, begun) = option_and_value(given, unfinished)?;
     let name = option.strip_prefix("--").filter(|name| *name == "sandbox" || *name == "detect-timeout")?;
     command.get_arguments().find(|arg| arg.get_long() == Some(name))?;
     let offered: &[(&str, &str)] = if name == "sandbox" {
@@ -110,19 +120,32 @@ fn values(command: &Command, given: &[OsString], unfinished: &str) -> Option<Vec
     } else {
         &[("10s", ""), ("60s", "")]
     };
-    Some(offered.iter().map(|(value, about)| (format!("{prefix}{value}"), (*about).to_owned())).collect())
+    Some((offered.iter().map(|(value, about)| ((*value).to_owned(), (*about).to_owned())).collect(), begun))
+}
+
+/// `--option=beg`, or the word before for `beg`.
+fn option_and_value<'a>(given: &[OsString], unfinished: &'a str) -> Option<(String, &'a str)> {
+    match unfinished.split_once('=') {
+        Some((option, begun)) if option.starts_with("--") => Some((option.to_owned(), begun)),
+        _ => Some((given.last()?.to_string_lossy().into_owned(), unfinished)),
+    }
 }
 
 fn of_command(command: &Command, given: &[OsString], unfinished: &str) -> Answer {
-    let after = |name: &str| given.last().is_some_and(|word| word == OsStr::new(name));
+    let (option, begun) = option_and_value(given, unfinished).unwrap_or_default();
     let position = given.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
-    let named = |arg: &&Arg| arg.get_long().is_some_and(|long| after(&format!("--{long}")));
-    let arg = command.get_arguments().find(named).or_else(|| command.get_positionals().nth(position));
+    let named = |arg: &&Arg| {
+        arg.get_action().takes_values() && arg.get_long().is_some_and(|long| option == format!("--{long}"))
+    };
+    let (arg, begun) = match command.get_arguments().find(named) {
+        Some(arg) => (Some(arg), begun),
+        None => (command.get_positionals().nth(position), unfinished),
+    };
     let Some(arg) = arg else { return ours(Vec::new(), unfinished, NO_FILES) };
     let possible: Vec<(String, String)> =
         arg.get_possible_values().iter().map(|value| (value.get_name().to_owned(), String::new())).collect();
     let directive = if possible.is_empty() { FILES } else { NO_FILES };
-    ours(possible, unfinished, directive)
+    ours(possible, begun, directive)
 }
 
 fn ours(candidates: Vec<(String, String)>, unfinished: &str, directive: &str) -> Answer {

@@ -48,7 +48,7 @@ fn template(request: &Request) -> Option<String> {
         format!("Run the same inside gVisor, a kernel of its own → docker sandbox {command} …")
     } else {
         let failure = failures::recognise(&request.command_error)?;
-        let mut lines = vec![format!("gVisor: {}", failure.cause), failure.fix.to_owned()];
+        let mut lines = vec![format!("Why: {}", failure.cause), failure.fix.to_owned()];
         lines.extend(failure.commands.iter().map(|command| format!("    {command}")));
         lines.truncate(MOST_LINES);
         lines.join("\n")

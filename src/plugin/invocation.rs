@@ -60,6 +60,10 @@ impl Invocation {
         if is(0, WITNESS_COMMAND) {
             return Ok(plain(Call::Witness));
         }
+        // Docker's `-h`, which it hides since 18.09; it comes to us only in a direct call.
+        if is(0, "-h") {
+            return Ok(plain(Call::Command(vec!["--help".into()])));
+        }
         let parsed = grammar::parse(args, &Flags::global()).map_err(|problem| {
             Error::new(problem.to_string()).hint("see the commands there are:", "docker sandbox --help")
         })?;

@@ -1,5 +1,6 @@
 //! Docker's plugin protocol: how its CLI calls us, completes through us, and ends us.
 
+pub mod caller;
 pub mod completion;
 pub mod hooks;
 pub mod invocation;

@@ -2,6 +2,8 @@
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
+use super::caller::Caller;
+use super::ledger::Seen;
 use super::supervise;
 use crate::context::Context;
 use crate::docker::stop::Stop;
@@ -20,9 +22,18 @@ pub fn watch(context: &Context) -> std::io::Result<Stop> {
             signal_hook::flag::register_usize(signal, stop.cell(), number)?;
         }
     }
-    if let Some(socket) = context.environment.plugin_socket.as_deref().filter(|_| context.through_docker) {
+    if context.through_docker {
+        let caller = Caller::find(context.environment.plugin_socket.as_deref());
         let asked = stop.clone();
-        supervise::when_closed(socket, move || asked.ask(supervise::TERMINATED));
+        let ask = move |signal: i32| asked.ask(u8::try_from(signal).unwrap_or_default());
+        if let Some(signal) = caller.has_left() {
+            ask(signal);
+        }
+        caller.watch(move |seen| match seen {
+            Seen::SocketClosed => ask(SIGTERM),
+            Seen::ParentGone => ask(SIGHUP),
+            Seen::Own(_) | Seen::Witnessed(_) => {}
+        });
     }
     Ok(stop)
 }

@@ -8,22 +8,20 @@ use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, getppid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+use super::caller::Caller;
 use super::ledger::{Ledger, Seen};
 use super::witness;
 use crate::docker::client::DockerCommand;
 
 /// The signals that `docker run` proxies and that would end us.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
-
-/// SIGTERM, which the end of Docker's socket stands for.
-pub(super) const TERMINATED: u8 = 15;
 
 /// What can happen while the child runs.
 #[derive(Debug)]
@@ -35,23 +33,22 @@ enum Event {
 
 /// Runs `command` to its end and returns the exit code to end with: the child's, or 128+n.
 ///
-/// `socket` is `DOCKER_CLI_PLUGIN_SOCKET`. Without one (Docker's CLI before 25.0) only the CLI's
-/// own end is noticed.
+/// If `caller` has left by now, or a signal came meanwhile, nothing is started.
 ///
 /// # Errors
 /// The child or the watch for signals cannot be started.
-pub fn run(command: &DockerCommand, socket: Option<&std::ffi::OsStr>) -> anyhow::Result<u8> {
+pub fn run(command: &DockerCommand, caller: Caller) -> anyhow::Result<u8> {
     let (events, inbox) = channel();
     watch_signals(events.clone())?;
     let mut witness = watch_witness(&events);
-    let parent = getppid();
+    if let Some(signal) = caller.has_left().or_else(|| told_already(&inbox)) {
+        return Ok(u8::try_from(128 + signal).unwrap_or(1));
+    }
     let mut child = command.spawn()?;
     let pid = Pid::from_child(&child);
     tell(witness.as_mut(), &format!("{pid}\n", pid = pid.as_raw_nonzero()));
-    if let Some(socket) = socket {
-        watch_socket(socket, events.clone());
-    }
-    watch_parent(parent, events.clone());
+    let reports = events.clone();
+    caller.watch(move |seen| drop(reports.send(Event::Seen(seen))));
     std::thread::spawn(move || {
         let _ = events.send(Event::Ended(child.wait()));
     });
@@ -65,6 +62,14 @@ pub fn run(command: &DockerCommand, socket: Option<&std::ffi::OsStr>) -> anyhow:
     let status = status.context("cannot wait for docker")?;
     let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
     Ok(u8::try_from(code).unwrap_or(1))
+}
+
+/// A signal that would have ended a `docker run` before it began.
+fn told_already(inbox: &Receiver<Event>) -> Option<i32> {
+    inbox.try_iter().find_map(|event| match event {
+        Event::Seen(Seen::Own(signal)) => Some(signal),
+        _ => None,
+    })
 }
 
 /// Passes on what the child must still be told, until it has ended.
@@ -132,66 +137,4 @@ fn watch_witness(events: &Sender<Event>) -> Option<Child> {
         }
     });
     Some(witness)
-}
-
-fn watch_socket(socket: &std::ffi::OsStr, events: Sender<Event>) {
-    when_closed(socket, move || {
-        let _ = events.send(Event::Seen(Seen::SocketClosed));
-    });
-}
-
-/// Calls `closed` when Docker's CLI closes its socket.
-pub(super) fn when_closed(socket: &std::ffi::OsStr, closed: impl FnOnce() + Send + 'static) {
-    // A socket that cannot be reached is taken for none: that it is closed already is as likely
-    // as that it never was there, and the CLI's own end is watched besides.
-    let Ok(mut stream) = connect(socket) else { return };
-    std::thread::spawn(move || {
-        // The CLI never writes to it.
-        let mut nothing = [0; 64];
-        while matches!(stream.read(&mut nothing), Ok(1..)) {}
-        closed();
-    });
-}
-
-fn connect(socket: &std::ffi::OsStr) -> std::io::Result<std::os::unix::net::UnixStream> {
-    use std::os::unix::ffi::OsStrExt as _;
-    use std::os::unix::net::UnixStream;
-    #[cfg(target_os = "linux")]
-    if let Some(name) = socket.as_bytes().strip_prefix(b"@") {
-        use std::os::linux::net::SocketAddrExt as _;
-        return UnixStream::connect_addr(&std::os::unix::net::SocketAddr::from_abstract_name(name)?);
-    }
-    UnixStream::connect(socket)
-}
-
-/// Reports the end of the process that started us.
-fn watch_parent(parent: Option<Pid>, events: Sender<Event>) {
-    std::thread::spawn(move || {
-        wait_for_end(parent);
-        let _ = events.send(Event::Seen(Seen::ParentGone));
-    });
-}
-
-#[cfg(target_os = "linux")]
-fn wait_for_end(parent: Option<Pid>) {
-    use rustix::event::{PollFd, PollFlags, poll};
-    let descriptor =
-        parent.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok());
-    if let Some(descriptor) = descriptor.filter(|_| getppid() == parent) {
-        while poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None) == Err(rustix::io::Errno::INTR) {}
-    } else {
-        wait_by_asking(parent);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn wait_for_end(parent: Option<Pid>) {
-    wait_by_asking(parent);
-}
-
-/// For kernels without process descriptors.
-fn wait_by_asking(parent: Option<Pid>) {
-    while getppid() == parent {
-        std::thread::sleep(Duration::from_millis(500));
-    }
 }

@@ -54,7 +54,18 @@ pub fn append(file: &Path, record: &Record<'_>) -> anyhow::Result<()> {
         .and_then(|mut log| log.write_all(&line))
         .with_context(|| {
             let folder = file.parent().unwrap_or(Path::new("/"));
-            Error::new(format!("cannot write the audit log {} (`plugins.sandbox.audit`)", shown(file)))
-                .hint("make its folder, or name another file:", format!("mkdir -p {}", shell_line([folder])))
+            let error =
+                Error::new(format!("cannot write the audit log {} (`plugins.sandbox.audit`)", shown(file)));
+            if folder.is_dir() {
+                error.hint(
+                    "see what is in its way, or name another file:",
+                    format!("ls -ld {}", shell_line([folder, file])),
+                )
+            } else {
+                error.hint(
+                    "make its folder, or name another file:",
+                    format!("mkdir -p {}", shell_line([folder])),
+                )
+            }
         })
 }

@@ -76,10 +76,8 @@ pub struct BelowPolicy {
 }
 
 /// Decides. A project's file counts if it does not weaken what holds without it, or is trusted.
-///
-/// # Errors
-/// Whoever decided asked for less than `policy` allows.
-pub fn decide(sources: &Sources, policy: Option<&Policy>) -> Result<Decision, BelowPolicy> {
+#[must_use]
+pub fn decide(sources: &Sources) -> Decision {
     let without = sources.user.clone().unwrap_or(Sourced { value: Mode::Required, origin: Origin::Default });
     let mut ignored = None;
     let below_flags = match &sources.project {
@@ -97,12 +95,19 @@ pub fn decide(sources: &Sources, policy: Option<&Policy>) -> Result<Decision, Be
         // Whatever the project wanted, somebody with more to say has spoken.
         ignored = None;
     }
-    let mode = said.unwrap_or(below_flags);
+    Decision { mode: said.unwrap_or(below_flags), ignored }
+}
+
+/// Whether `policy` allows what was decided.
+///
+/// # Errors
+/// Whoever decided asked for less than it allows.
+pub fn allowed(decision: &Decision, policy: Option<&Policy>) -> Result<(), BelowPolicy> {
     match policy {
-        Some(policy) if mode.value < policy.weakest_mode => {
-            Err(BelowPolicy { asked: mode, weakest: policy.weakest_mode })
+        Some(policy) if decision.mode.value < policy.weakest_mode => {
+            Err(BelowPolicy { asked: decision.mode.clone(), weakest: policy.weakest_mode })
         }
-        _ => Ok(Decision { mode, ignored }),
+        _ => Ok(()),
     }
 }
 
@@ -139,8 +144,9 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_loosens_a_policy(sources in sources(), weakest_mode in mode()) {
-            match decide(&sources, Some(&Policy { weakest_mode })) {
-                Ok(decision) => prop_assert!(decision.mode.value >= weakest_mode),
+            let decision = decide(&sources);
+            match allowed(&decision, Some(&Policy { weakest_mode })) {
+                Ok(()) => prop_assert!(decision.mode.value >= weakest_mode),
                 Err(below) => prop_assert!(below.asked.value < weakest_mode),
             }
         }
@@ -153,7 +159,7 @@ mod tests {
             if let Some(file) = &mut untrusted.project {
                 file.trusted = false;
             }
-            let (with, without) = (decide(&untrusted, None).unwrap(), decide(&without, None).unwrap());
+            let (with, without) = (decide(&untrusted), decide(&without));
             prop_assert!(with.mode.value >= without.mode.value);
         }
 
@@ -163,14 +169,14 @@ mod tests {
             let expected = sources.flag.as_ref().or(sources.environment.as_ref()).map(|said| said.value)
                 .or(trusted.map(|file| file.mode));
             if let Some(expected) = expected {
-                prop_assert_eq!(decide(&sources, None).unwrap().mode.value, expected);
+                prop_assert_eq!(decide(&sources).mode.value, expected);
             }
         }
     }
 
     #[test]
     fn the_default_is_required() {
-        let decision = decide(&Sources::default(), None).unwrap();
+        let decision = decide(&Sources::default());
         assert_eq!(decision.mode, Sourced { value: Mode::Required, origin: Origin::Default });
     }
 }

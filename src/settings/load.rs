@@ -9,7 +9,7 @@ use super::mode::Mode;
 use super::policy::{self, Policy};
 use super::project::{self, ProjectFile};
 use super::trust::Trust;
-use super::user::{self, Keys, UserSettings};
+use super::user::{self, UserSettings};
 use crate::context::Context;
 use crate::docker::config_file::ConfigFile;
 use crate::docker::run_line::Ours;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub audit: Option<Sourced<PathBuf>>,
     /// The context that `docker context use` chose.
     pub current_context: Option<String>,
+    /// Keys of `plugins.sandbox` that mean nothing to us or to Docker.
+    pub unknown_keys: Vec<String>,
 }
 
 /// Reads all sources and decides.
@@ -39,14 +41,25 @@ pub struct Settings {
 /// # Errors
 /// A source cannot be read or says something invalid, or the policy forbids what was asked for.
 pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
+    let settings = survey(context, ours)?;
+    within_policy(context, &settings)?;
+    Ok(settings)
+}
+
+/// Reads all sources and decides, whatever the policy says to it: for showing, not for starting.
+///
+/// # Errors
+/// A source cannot be read or says something invalid.
+pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
     let policy = policy::read()?;
     let config_json = context.config_json();
-    let config: ConfigFile<UserSettings> = match &config_json {
+    let config = match &config_json {
         Some(path) => ConfigFile::read(path)?,
         None => ConfigFile::default(),
     };
-    let current_context = config.current_context.clone();
-    let user = config.sandbox().unwrap_or_default();
+    let user = UserSettings::of(&config, config_json.as_deref().unwrap_or(Path::new("")))?;
+    let unknown_keys =
+        config.sandbox.keys().filter(|key| !user::KNOWN.contains(&key.as_str())).cloned().collect();
     let user_origin = |key| Origin::User(config_json.clone().unwrap_or_default(), key);
 
     let sources = Sources {
@@ -55,8 +68,7 @@ pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         project: project(context)?,
         user: user.mode.map(|value| Sourced { value, origin: user_origin("mode") }),
     };
-    let decision =
-        decide::decide(&sources, policy.as_ref()).map_err(|below| below_policy(context, &below))?;
+    let decision = decide::decide(&sources);
     let audit = match user.audit {
         Some(path) => Some(Sourced { value: audit_file(context, &path)?, origin: user_origin("audit") }),
         None => None,
@@ -68,17 +80,23 @@ pub fn load(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
             None => Sourced { value: DETECT_TIMEOUT, origin: Origin::Default },
         },
     };
-    Ok(Settings { decision, policy, detect_timeout, audit, current_context })
+    Ok(Settings {
+        decision,
+        policy,
+        detect_timeout,
+        audit,
+        current_context: config.current_context,
+        unknown_keys,
+    })
 }
 
-/// Keys of `plugins.sandbox` that mean nothing to us or to Docker.
+/// Whether the machine's policy allows what was decided.
 ///
 /// # Errors
-/// `config.json` cannot be read.
-pub fn unknown_user_keys(context: &Context) -> anyhow::Result<Vec<String>> {
-    let Some(path) = context.config_json() else { return Ok(Vec::new()) };
-    let keys = ConfigFile::<Keys>::read(&path)?.sandbox().unwrap_or_default();
-    Ok(keys.into_keys().filter(|key| !user::KNOWN.contains(&key.as_str())).collect())
+/// It does not: who asked for what, and the ways to ask for more.
+pub fn within_policy(context: &Context, settings: &Settings) -> Result<(), Error> {
+    decide::allowed(&settings.decision, settings.policy.as_ref())
+        .map_err(|below| below_policy(context, &below))
 }
 
 /// The nearest project file that says something about the sandbox, and whether it is trusted.
@@ -124,7 +142,11 @@ fn detect_timeout(context: &Context, ours: &Ours) -> anyhow::Result<Option<Sourc
     let variable = variable.map(|value| (value, Origin::Environment("DOCKER_SANDBOX_DETECT_TIMEOUT")));
     let Some((value, origin)) = flag.or(variable) else { return Ok(None) };
     let value = user::parse_duration(&value.to_string_lossy()).map_err(|problem| {
-        Error::new(format!("{origin}: {problem}")).hint("for example:", "--detect-timeout=30s")
+        let example = match origin {
+            Origin::Environment(name) => format!("export {name}=30s"),
+            _ => "--detect-timeout=30s".to_owned(),
+        };
+        Error::new(format!("{origin}: {problem}")).hint("for example:", example)
     })?;
     Ok(Some(Sourced { value, origin }))
 }
@@ -169,13 +191,12 @@ fn below_policy(context: &Context, below: &BelowPolicy) -> Error {
 
 /// The warning for a project file that was ignored because nobody trusts it.
 #[must_use]
-pub fn ignored_project(file: &ProjectFile) -> String {
+pub fn ignored_project(context: &Context, file: &ProjectFile) -> String {
     format!(
-        "ignored `sandbox: {}` in {} line {}: a project may not weaken the sandbox by itself; \
-         if you trust it: docker sandbox trust {}",
+        "ignored `sandbox: {}` in {} line {}: a project may not weaken the sandbox by itself; if you trust it: {}",
         file.mode,
         shown(&file.path),
         file.line,
-        crate::ui::shell_line([&file.path])
+        context.command_line([OsStr::new("trust"), file.path.as_os_str()])
     )
 }

@@ -41,12 +41,42 @@ pub fn read() -> anyhow::Result<Option<Policy>> {
             });
         }
     };
-    let policy = serde_json::from_slice(&text).map_err(|error| {
-        Error::new(format!("the machine's policy {} is invalid: {}", shown(path), plain(&error.to_string())))
-            .hint(
-                "write one mode, `required`, `preferred` or `none`:",
-                format!("echo '{{\"weakest-mode\": \"required\"}}' | sudo tee {PATH}"),
-            )
+    let policy = parse(&text).map_err(|problem| {
+        Error::new(format!("the machine's policy {} is invalid: {}", shown(path), plain(&problem))).hint(
+            "write one mode, `required`, `preferred` or `none`:",
+            format!("echo '{{\"weakest-mode\": \"required\"}}' | sudo tee {PATH}"),
+        )
     })?;
     Ok(Some(policy))
+}
+
+fn parse(text: &[u8]) -> Result<Policy, String> {
+    // serde would take a list for the keys' values in their order.
+    if text.trim_ascii_start().first().is_some_and(|&byte| byte != b'{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    serde_json::from_slice(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_object_with_the_one_key_is_a_policy() {
+        let read = |text: &str| parse(text.as_bytes()).map(|policy| policy.weakest_mode);
+        assert_eq!(read(" {\"weakest-mode\": \"preferred\"}\n"), Ok(Mode::Preferred));
+        for text in [
+            "",
+            "[]",
+            "[\"none\"]",
+            "null",
+            "{}",
+            "{\"weakest-mode\": \"none\", \"x\": 1}",
+            "{\"weakest-mode\": \"required\", \"weakest-mode\": \"none\"}",
+            "{\"weakest-mode\": [\"none\"]}",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// A project's file that says something about the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFile {
-    /// Absolute, links resolved.
+    /// See [`real_path`].
     pub path: PathBuf,
     /// The line of its `sandbox` key, from 1.
     pub line: usize,
@@ -51,31 +51,37 @@ pub fn nearest(folder: &Path) -> Option<PathBuf> {
 /// It cannot be read, is not YAML, or `sandbox` is not a mode: with file and line.
 pub fn read(file: &Path) -> anyhow::Result<Option<ProjectFile>> {
     let (path, content) = content(file)?;
-    let text = std::str::from_utf8(&content)
-        .map_err(|_| invalid(&path, 1, "it is not UTF-8", "sandbox: required"))?;
-    let Some((line, value)) = sandbox_key(text).map_err(|(line, problem)| {
-        let shortest = plain(&problem);
-        invalid(&path, line, &format!("it is not YAML: {shortest}"), "sandbox: required")
-    })?
+    let text = std::str::from_utf8(&content).map_err(|_| invalid(&path, 1, "it is not UTF-8"))?;
+    let Some((line, value)) =
+        sandbox_key(text).map_err(|(line, problem)| invalid(&path, line, &plain(&problem)))?
     else {
         return Ok(None);
     };
-    let mode =
-        value.parse().map_err(|problem: String| invalid(&path, line, &problem, "sandbox: required"))?;
+    let mode = value.parse().map_err(|problem: String| invalid(&path, line, &problem))?;
     Ok(Some(ProjectFile { digest: hex(&Sha256::digest(&content)), path, line, mode, trusted: false }))
 }
 
-fn invalid(path: &Path, line: usize, problem: &str, example: &str) -> Error {
-    Error::new(format!("{} line {line}: {problem}", shown(path))).hint(
-        format!("correct that line, for example to `{example}`:"),
-        format!("${{EDITOR:-vi}} {}", shell_line([path])),
-    )
+fn invalid(path: &Path, line: usize, problem: &str) -> Error {
+    Error::new(format!("{} line {line}: {problem}", shown(path)))
+        .hint("correct it:", format!("${{EDITOR:-vi}} {}", shell_line([path])))
 }
 
-/// The file's real path and bytes. A pipe or a device would make us wait, or worse.
+/// Absolute, links to its folder resolved and a link in its own place not: otherwise a repository
+/// could borrow the trust in another one's file by linking to it.
+///
+/// # Errors
+/// Its folder is not there.
+pub fn real_path(file: &Path) -> std::io::Result<PathBuf> {
+    match (file.parent(), file.file_name()) {
+        (Some(folder), Some(name)) => Ok(folder.canonicalize()?.join(name)),
+        _ => file.canonicalize(),
+    }
+}
+
+/// The file's [`real_path`] and bytes. A pipe or a device would make us wait, or worse.
 fn content(file: &Path) -> anyhow::Result<(PathBuf, Vec<u8>)> {
     let read = || -> anyhow::Result<(PathBuf, Vec<u8>)> {
-        let path = file.canonicalize()?;
+        let path = real_path(file)?;
         let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
         let opened = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(&path)?;
         let about = opened.metadata()?;
@@ -103,7 +109,8 @@ fn sandbox_key(text: &str) -> Result<Option<(usize, String)>, (usize, String)> {
     let mut wanted = None;
     let mut found = None;
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| (error.marker().line(), error.info().to_owned()))?;
+        let (event, span) =
+            event.map_err(|error| (error.marker().line(), format!("it is not YAML: {}", error.info())))?;
         let line = span.start.line();
         let top = depth == 1 && in_mapping;
         let node = matches!(

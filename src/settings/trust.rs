@@ -82,7 +82,12 @@ impl Trust {
 
     fn write(&self) -> anyhow::Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        private_file::replace(folder, &self.file, &serde_json::to_vec_pretty(&self.entries)?)
+        private_file::replace(folder, &self.file, &serde_json::to_vec_pretty(&self.entries)?).with_context(
+            || {
+                Error::new("the list of trusted files was not changed")
+                    .hint("see who may write its folder:", format!("ls -ld {}", shell_line([folder])))
+            },
+        )
     }
 }
 

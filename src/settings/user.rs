@@ -1,33 +1,48 @@
 //! The user's own settings: `plugins.sandbox` in Docker's `config.json`, string to string.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-
 use super::mode::Mode;
+use crate::docker::config_file::{self, ConfigFile, Setting};
+use crate::error::Error;
 
 /// The keys we know. `hooks` and `error-hooks` beside them are for Docker itself.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct UserSettings {
     /// `mode`: see [`Mode`].
     pub mode: Option<Mode>,
     /// `audit`: the file that gets a line for every start.
     pub audit: Option<PathBuf>,
     /// `detect-timeout`: how long the daemon may take to answer, `10s`.
-    #[serde(default, rename = "detect-timeout", deserialize_with = "duration")]
     pub detect_timeout: Option<Duration>,
 }
-
-/// The keys of `plugins.sandbox`, whatever they are.
-pub type Keys = BTreeMap<String, serde_json::Value>;
 
 /// Keys that mean something, to us or to Docker.
 pub const KNOWN: [&str; 5] = ["mode", "audit", "detect-timeout", "hooks", "error-hooks"];
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    parse_duration(&String::deserialize(deserializer)?).map(Some).map_err(serde::de::Error::custom)
+impl UserSettings {
+    /// Reads them off `file`, which is at `path`.
+    ///
+    /// # Errors
+    /// A value that means nothing: with the file and the line.
+    pub fn of(file: &ConfigFile, path: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            mode: read(file, path, "mode", str::parse)?,
+            audit: read(file, path, "audit", |text| Ok(PathBuf::from(text)))?,
+            detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
+        })
+    }
+}
+
+fn read<T>(
+    file: &ConfigFile,
+    path: &Path,
+    key: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Error> {
+    let Some(Setting { value, line }) = file.sandbox.get(key) else { return Ok(None) };
+    parse(value).map(Some).map_err(|problem| config_file::invalid(path, *line, &problem))
 }
 
 /// `10s`, `1m 30s`, `500ms`. The error is a clause.

@@ -113,12 +113,8 @@ impl TestEnvironment {
     /// Scripts a call that says nothing until the test is over; `child`: as does a process that it started.
     pub(crate) fn hangs(&self, question: &str, child: bool) {
         let pipe = self.answer(question).folder.join(if child { "child" } else { "hang" });
-        self.fifo(&pipe);
+        make_pipe(&pipe);
         self.pipes.borrow_mut().push(pipe);
-    }
-
-    pub(crate) fn fifo(&self, path: &Path) {
-        Command::new("mkfifo").arg(path).assert().success();
     }
 
     /// A path in this world.
@@ -143,6 +139,15 @@ impl TestEnvironment {
         self.write("home/.docker/config.json", format!("{{\"plugins\": {{\"sandbox\": {settings}}}}}\n"));
     }
 
+    /// Enters a repository whose `agent.yaml` asks for `mode`, and is trusted.
+    pub(crate) fn trusted_project(&mut self, mode: &str) {
+        self.enter("work/repo");
+        self.write("work/repo/.git/HEAD", "ref: refs/heads/main\n");
+        self.write("work/repo/agent.yaml", format!("sandbox: {mode}\n"));
+        let trusted = self.docker("sandbox trust");
+        assert!(trusted.text().starts_with("exit 0\n"), "{}", trusted.text());
+    }
+
     /// Sets a variable for the plugin.
     pub(crate) fn set(&mut self, name: &str, value: impl AsRef<OsStr>) -> &mut Self {
         self.unset(name);
@@ -164,6 +169,16 @@ impl TestEnvironment {
     /// Puts words before the plugin's own path.
     pub(crate) fn wrapped<S: Into<OsString>>(&mut self, words: impl IntoIterator<Item = S>) {
         self.wrapper = words.into_iter().map(Into::into).collect();
+    }
+
+    /// Runs the plugin as somebody without rights; whoever runs the tests without any is that already.
+    pub(crate) fn as_nobody(&mut self) {
+        if rustix::process::geteuid().is_root() {
+            let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+            self.wrapped(std::iter::once("/usr/bin/setpriv").chain(nobody));
+            // The log of calls is written by whoever is called.
+            std::fs::set_permissions(self.path("fake"), std::fs::Permissions::from_mode(0o777)).unwrap();
+        }
     }
 
     /// Calls the plugin as Docker's CLI does for `docker WORDS`; the words are split at blanks.
@@ -256,6 +271,11 @@ impl Answer {
         std::fs::write(self.folder.join(name), text.as_bytes()).unwrap();
         self
     }
+}
+
+/// Makes a named pipe.
+pub(crate) fn make_pipe(path: &Path) {
+    Command::new("mkfifo").arg(path).assert().success();
 }
 
 /// Bytes that are no UTF-8, as a word.

@@ -1,4 +1,4 @@
-//! Help, and wrong usage.
+//! Help.
 
 use snapbox::str;
 
@@ -45,33 +45,30 @@ If the Docker daemon has no gVisor, nothing starts, and you are told how to get 
 #[test]
 fn every_way_to_ask_for_help_on_run_gives_the_same() {
     let test = TestEnvironment::new();
-    let first = test.docker("help sandbox run").is(str![[r#"
+    let first = test
+        .docker("help sandbox run")
+        .is(str![[r#"
 exit 0
 --- stdout
-Create and run a new container from an image, inside gVisor.
+docker run, inside gVisor
 
 Usage: docker sandbox run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 Options:
-      --help
-          Print this help
-
-      --no-sandbox
-          Start the container without gVisor, as `docker` would; the same as --sandbox=none
-
-      --sandbox <MODE>
-          How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
-
-      --verbose
-          Say on stderr which runtime is used and why
-
-      --detect-timeout <DURATION>
-          How long the Docker daemon may take to say which runtimes it has [default: 10s]
+      --help                       Print this help
+      --no-sandbox                 Start it without gVisor, as `docker` would; the same as --sandbox=none
+      --sandbox <MODE>             How strict to be: `required` (the default) starts nothing without gVisor,
+                                   `preferred` warns and goes on with Docker's default runtime,
+                                   `none` does not look for gVisor
+      --verbose                    Say on stderr which runtime is used and why
+      --detect-timeout <DURATION>  How long the daemon may take to say which runtimes it has [default: 10s]
 
 Every option of `docker run` works here too and means the same: docker run --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
 
-"#]]).text().to_owned();
+"#]])
+        .text()
+        .to_owned();
     for words in
         ["sandbox run --help", "sandbox help run", "sandbox run --rm --help img", "sandbox run --help=true"]
     {
@@ -87,25 +84,18 @@ fn help_on_create_names_create() {
     TestEnvironment::new().docker("sandbox create --help").is(str![[r#"
 exit 0
 --- stdout
-Create a new container from an image; it will run inside gVisor.
+docker create, for gVisor
 
 Usage: docker sandbox create [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 Options:
-      --help
-          Print this help
-
-      --no-sandbox
-          Start the container without gVisor, as `docker` would; the same as --sandbox=none
-
-      --sandbox <MODE>
-          How strict to be: `required` starts nothing without gVisor (the default), `preferred` warns and goes on with Docker's default runtime, `none` does not look for gVisor
-
-      --verbose
-          Say on stderr which runtime is used and why
-
-      --detect-timeout <DURATION>
-          How long the Docker daemon may take to say which runtimes it has [default: 10s]
+      --help                       Print this help
+      --no-sandbox                 Start it without gVisor, as `docker` would; the same as --sandbox=none
+      --sandbox <MODE>             How strict to be: `required` (the default) starts nothing without gVisor,
+                                   `preferred` warns and goes on with Docker's default runtime,
+                                   `none` does not look for gVisor
+      --verbose                    Say on stderr which runtime is used and why
+      --detect-timeout <DURATION>  How long the daemon may take to say which runtimes it has [default: 10s]
 
 Every option of `docker create` works here too and means the same: docker create --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
@@ -204,125 +194,6 @@ Usage: docker sandbox version
 
 Options:
   -h, --help  Print help
-
-"#]]);
-}
-
-#[test]
-fn sandbox_alone_gives_help_and_is_wrong_usage() {
-    let test = TestEnvironment::new();
-    test.docker("sandbox").is(str![[r#"
-exit 2
---- stderr
-Run containers inside gVisor, with the arguments of docker run
-
-Usage: docker sandbox <COMMAND>
-
-Commands:
-  run      docker run, inside gVisor
-  create   docker create, for gVisor
-  config   Show the settings in force and where each came from
-  trust    Let a project's agent.yaml weaken the sandbox
-  untrust  Take the trust in a project's agent.yaml back
-  alias    Print a shell function that sends docker run and docker create through the sandbox
-  version  Show the versions of this plugin and of the docker CLI
-
-Options:
-  -h, --help  Print help
-
-`docker sandbox run` is `docker run`, with a kernel of its own between the container and the host.
-If the Docker daemon has no gVisor, nothing starts, and you are told how to get it.
-
-"#]]);
-}
-
-#[test]
-fn a_direct_call_without_words_gives_help_and_is_wrong_usage() {
-    let test = TestEnvironment::new();
-    assert_eq!(test.direct("").text(), test.docker("sandbox").text());
-}
-
-#[test]
-fn wrong_usage_says_what_is_wrong_and_where_help_is() {
-    let test = TestEnvironment::new();
-    test.docker("sandbox rum img").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unrecognized subcommand 'rum'; tip: a similar subcommand exists: 'run'
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("--context x sandbox bogus").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unrecognized subcommand 'bogus'
-hint: see how it is used:
-    docker --context x sandbox --help
-
-"#]]);
-    test.direct("bogus").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unrecognized subcommand 'bogus'
-hint: see how it is used:
-    docker-sandbox --help
-
-"#]]);
-    test.docker("help sandbox bogus").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unrecognized subcommand 'bogus'
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("sandbox config --bogus").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unexpected argument '--bogus' found
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("sandbox config extra").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unexpected argument 'extra' found
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("sandbox alias").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: the following required arguments were not provided:; <SHELL>
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("sandbox alias tcsh").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: invalid value 'tcsh' for '<SHELL>'; [possible values: bash, zsh, fish]; tip: a similar value exists: 'zsh'
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("sandbox config --format yaml").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: invalid value 'yaml' for '--format <FORMAT>'; [possible values: table, json]
-hint: see how it is used:
-    docker sandbox --help
-
-"#]]);
-    test.docker("sandbox trust one two").is(str![[r#"
-exit 2
---- stderr
-docker sandbox: unexpected argument 'two' found
-hint: see how it is used:
-    docker sandbox --help
 
 "#]]);
 }

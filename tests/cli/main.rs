@@ -3,10 +3,39 @@
 //! A test's world is [`environment::TestEnvironment`]; what it sees is a [`transcript::Transcript`].
 //! `SNAPSHOTS=overwrite cargo test --test cli` writes the snapshots anew; read what it wrote.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on panics")]
+#![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes the snapshots so")]
 
 mod environment;
 mod transcript;
 
+mod agent_yaml;
+mod audit;
+mod completion;
+mod completion_values;
+mod config;
+mod daemon;
+mod detection;
+mod docker_program;
+mod fallback;
 mod help;
+mod hooks;
 mod invocation;
+mod modes;
+mod nonsense;
+mod patience;
+mod platforms;
+mod policy;
+mod policy_askers;
+mod policy_file;
+mod project;
+mod refusal;
 mod run;
+mod runtimes;
+mod terminal;
+mod trust;
+mod trust_list;
+mod unknown_options;
+mod usage;
+mod user_settings;
+mod version;
+mod words;

@@ -38,11 +38,10 @@ fn help(words: &[&str]) -> String {
 /// Each file's name and the content it must have.
 fn pages() -> Vec<(String, String)> {
     let tree = cli::tree();
-    let commands: Vec<&str> = tree.get_subcommands().map(|command| command.get_name()).collect();
-    let mut index = format!("{NOTE}# docker sandbox\n\n```text\n{}\n```\n\n", help(&[]));
-    for command in &commands {
-        index.push_str(&format!("- [docker sandbox {command}]({command}.md)\n"));
-    }
+    let commands: Vec<&str> = tree.get_subcommands().map(clap::Command::get_name).collect();
+    let list: Vec<String> =
+        commands.iter().map(|command| format!("- [docker sandbox {command}]({command}.md)\n")).collect();
+    let index = format!("{NOTE}# docker sandbox\n\n```text\n{}\n```\n\n{}", help(&[]), list.concat());
     let mut pages = vec![("README.md".to_owned(), index)];
     for command in commands {
         let page = format!("{NOTE}# docker sandbox {command}\n\n```text\n{}\n```\n", help(&[command]));

@@ -13,7 +13,7 @@ use crate::guides::{self, Guide};
 /// The home folder that the guides show.
 const HOME: &str = "/home/you";
 /// Fewer would mean that blocks have stopped being run without anybody noticing.
-const LEAST_COMMANDS: usize = 20;
+const LEAST_COMMANDS: usize = 26;
 
 /// The commands in `guide`'s blocks that are run, and the lines of those that need an engine.
 fn commands(guide: &Guide) -> (usize, Vec<usize>) {
@@ -34,6 +34,37 @@ fn commands(guide: &Guide) -> (usize, Vec<usize>) {
         assert!(count > 0, "{at}: a console block starts with `$ `");
     }
     (runnable, engine)
+}
+
+/// Whether each line of `text` ends a command's output in a console block that is run: the next command, or the
+/// block's end.
+fn ends_of_output(text: &str) -> Vec<bool> {
+    let mut within = None;
+    let end = |line: &str| {
+        let fence = line.strip_prefix("```");
+        let is_end = within.is_some_and(|first: bool| !first && (fence.is_some() || line.starts_with("$ ")));
+        within = match (within, fence) {
+            (None, Some("console")) => Some(true),
+            (_, Some(_)) => None,
+            (within, None) => within.map(|_| false),
+        };
+        is_end
+    };
+    text.lines().map(end).collect()
+}
+
+/// trycmd takes the last newline of an output for the block's own; for the reader's sake the guides leave it out.
+fn with_last_newlines(text: &str) -> String {
+    let lines = text.lines().zip(ends_of_output(text));
+    lines.flat_map(|(line, end)| [if end { "\n" } else { "" }, line, "\n"]).collect()
+}
+
+/// The way back.
+fn without_last_newlines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let next_ends = ends_of_output(text).into_iter().skip(1).chain([false]);
+    let kept = lines.iter().zip(next_ends).filter(|(line, next_ends)| !(*next_ends && line.is_empty()));
+    kept.flat_map(|(line, _)| [*line, "\n"]).collect()
 }
 
 /// Somebody's machine: a home folder, a project of theirs, and a docker that plays Docker.
@@ -59,31 +90,21 @@ impl Machine {
         self.path("home")
     }
 
-    /// The folder that trycmd runs the commands of `guide.md` in.
-    fn project(&self) -> PathBuf {
-        self.path("home/guide.in")
-    }
-
-    /// What a guide shows as this machine has it, or the other way round.
-    fn translate(&self, text: &str, to_machine: bool) -> String {
-        let pairs = [(format!("{HOME}/webapp"), self.project()), (HOME.to_owned(), self.home())];
-        pairs.iter().fold(text.to_owned(), |text, (shown, real)| {
-            let real = real.to_str().unwrap();
-            if to_machine { text.replace(shown, real) } else { text.replace(real, shown) }
-        })
-    }
-
     fn run(&self, guide: &Guide) {
-        // The project, `/home/you/webapp`, has what the folder of the guide's name has.
-        let project = self.project();
+        // The project of `X.md`, `/home/you/webapp`, has what `folders/X` has. trycmd runs its commands in `X.in`.
+        let copy = self.home().join(Path::new(&guide.name).file_name().unwrap());
+        let project = copy.with_extension("in");
         std::fs::create_dir_all(project.join(".git")).unwrap();
-        let stem = Path::new(&guide.name).file_stem().unwrap();
-        let files = guides::root().join("tests/docs/projects").join(stem);
+        let files = guides::root().join("tests/docs/folders").join(copy.file_stem().unwrap());
         for file in std::fs::read_dir(files).into_iter().flatten().map(Result::unwrap) {
             std::fs::copy(file.path(), project.join(file.file_name())).unwrap();
         }
-        let copy = self.path("home/guide.md");
-        std::fs::write(&copy, self.translate(&guide.text, true)).unwrap();
+        let names = [
+            (format!("{HOME}/webapp"), "[CWD]".to_owned()),
+            (HOME.to_owned(), self.home().to_str().unwrap().to_owned()),
+        ];
+        let renamed = names.iter().fold(guide.text.clone(), |text, (shown, real)| text.replace(shown, real));
+        std::fs::write(&copy, with_last_newlines(&renamed)).unwrap();
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         trycmd::TestCases::new()
             .case(&copy)
@@ -97,12 +118,10 @@ impl Machine {
             // No daemon of the machine that runs the test.
             .env("DOCKER_HOST", format!("unix://{}", text(self.path("docker.sock"))))
             .env("DOCKER_CONTEXT", "")
-            // docker.sh takes it away; a block may set it.
-            .env("DOCKER_SANDBOX", "-")
             .env("DOCKER_SANDBOX_DETECT_TIMEOUT", "")
             .run();
-        let after = std::fs::read_to_string(copy).unwrap();
-        let after = self.translate(&after, false);
+        let after = without_last_newlines(&std::fs::read_to_string(copy).unwrap());
+        let after = names.iter().fold(after, |text, (shown, real)| text.replace(real, shown));
         if after != guide.text {
             std::fs::write(&guide.path, after).unwrap();
         }
@@ -110,7 +129,16 @@ impl Machine {
 }
 
 #[test]
+fn a_guide_survives_the_way_to_trycmd_and_back() {
+    for guide in guides::all() {
+        assert_eq!(without_last_newlines(&with_last_newlines(&guide.text)), guide.text, "{}", guide.name);
+    }
+}
+
+#[test]
 fn every_console_block_prints_what_it_shows() {
+    // trycmd cannot take a variable away.
+    assert_eq!(std::env::var_os("DOCKER_SANDBOX"), None, "unset it: the guides' commands would see it");
     let guides = guides::all();
     let (mut ran, mut for_engines) = (0, Vec::new());
     for guide in &guides {

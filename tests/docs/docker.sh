@@ -11,8 +11,6 @@ nobody_scripted() {
 
 # --- Docker's CLI ----------------------------------------------------------------------------------------------------
 
-if [ "${DOCKER_SANDBOX-}" = - ]; then unset DOCKER_SANDBOX; fi
-
 context=default
 before=''
 while [ $# -gt 0 ]; do

@@ -9,8 +9,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod doctor;
+mod early;
+mod ends;
 mod exit_codes;
+mod flags;
 mod gvisor;
+mod hung;
+mod memory;
+mod opt_out;
+mod policy;
+mod recordings;
 mod refusal;
+mod reports;
+mod signals;
 mod stage;
 mod streams;
+mod tty;

@@ -17,8 +17,6 @@ use crate::line::{Call, Line, pasteable};
 const PLUGIN: &str = env!("CARGO_BIN_EXE_docker-sandbox");
 /// The CLI asks nobody but the stand-in, which answers at once.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Every container gets it, as the user's `config.json` wants.
-pub(crate) const PROXY: &str = "http://proxy.example:3128";
 /// Lines `VERSION PATH`, as `scripts/engine.sh clis` prints them.
 const CLIS: &str = "DOCKER_SANDBOX_TEST_CLIS";
 
@@ -159,12 +157,12 @@ impl Bench {
     }
 }
 
-/// Proxies and headers of the user end up in requests too.
+/// Headers, credentials and proxies of the user end up in requests too.
 fn config() -> serde_json::Value {
     json!({
         "auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYXNzd29yZA=="}},
+        "proxies": {"default": {"httpProxy": "http://proxy.example:3128"}},
         "HttpHeaders": {"X-Meta-Team": "tests"},
-        "proxies": {"default": {"httpProxy": PROXY}},
         "detachKeys": "ctrl-e,e",
     })
 }

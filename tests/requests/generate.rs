@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 
 use docker_sandbox::docker::flags::{Arity, Flag, Flags};
 use proptest::collection::vec;
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 use proptest::strategy::Union;
 
 use crate::line::{Call, Line, Piece};
-use crate::values::{self, BROKEN, DISGUISED, FREE, IMAGES, RANDOM, RUNTIMES, TRUTHS, word};
+use crate::values;
+use crate::words::{BROKEN, DISGUISED, FREE, IMAGES, RANDOM, RUNTIMES, TRUTHS, word};
 
 /// Docker's options, the switches first: cases shrink towards them.
 static FLAGS: LazyLock<Vec<Flag>> = LazyLock::new(|| {
@@ -25,9 +26,12 @@ static FLAGS: LazyLock<Vec<Flag>> = LazyLock::new(|| {
 /// Switches that an option with a letter can stand behind, in one word.
 const CLUSTERS: &[&str] = &["it", "i", "t", "P", "iP", "dP", "q", "iiit"];
 
+/// The ways to write an option.
+const WAYS: usize = 9;
+
 /// Any case.
 pub(crate) fn line() -> impl Strategy<Value = Line> {
-    prop_oneof![6 => in_pieces(), 1 => at_random()]
+    prop_oneof![8 => in_pieces(), 1 => at_random()]
 }
 
 fn in_pieces() -> impl Strategy<Value = Line> {
@@ -132,15 +136,17 @@ fn ours_invalid() -> impl Strategy<Value = Vec<OsString>> {
 
 /// The image and what is behind it, or what can stand there instead.
 fn tail() -> impl Strategy<Value = Vec<OsString>> {
-    let image = prop_oneof![8 => Just("busybox"), 3 => select(IMAGES)].prop_map(OsString::from);
-    let behind = (image, vec(disguised(), 0..4)).prop_map(|(image, mut words)| {
+    let image = prop_oneof![
+        16 => Just("busybox").prop_map(OsString::from),
+        3 => select(IMAGES).prop_map(OsString::from),
+    ];
+    let behind = (image.clone(), vec(disguised(), 0..4)).prop_map(|(image, mut words)| {
         words.insert(0, image);
         words
     });
     let behind_dashes =
-        (disguised(), vec(disguised(), 0..3), any::<bool>()).prop_map(|(image, mut words, odd)| {
-            words.insert(0, if odd { image } else { "busybox".into() });
-            words.insert(0, "--".into());
+        (prop_oneof![4 => image, 1 => disguised()], vec(disguised(), 0..3)).prop_map(|(image, mut words)| {
+            words.splice(0..0, ["--".into(), image]);
             words
         });
     let value_missing = (0..FLAGS.len(), spelling()).prop_map(|(flag, spelling)| {
@@ -149,7 +155,7 @@ fn tail() -> impl Strategy<Value = Vec<OsString>> {
         words
     });
     prop_oneof![
-        24 => behind,
+        36 => behind,
         6 => behind_dashes,
         1 => Just(vec![]),
         1 => Just(vec!["--".into()]),
@@ -158,61 +164,49 @@ fn tail() -> impl Strategy<Value = Vec<OsString>> {
 }
 
 /// A word that is not what it looks like, or any word at all.
-fn disguised() -> impl Strategy<Value = OsString> {
+fn disguised() -> impl Strategy<Value = OsString> + Clone {
     let bytes = vec(1..=u8::MAX, 0..6).prop_map(OsString::from_vec);
     prop_oneof![12 => select(DISGUISED).prop_map(word), 1 => "\\PC{0,8}".prop_map(OsString::from), 1 => bytes]
 }
 
 /// Which of the ways to write an option, and the switches before it in the same word.
 fn spelling() -> impl Strategy<Value = (usize, &'static str)> {
-    (0..8_usize, Union::new(CLUSTERS.iter().map(|cluster| Just(*cluster))))
+    (0..WAYS, Union::new(CLUSTERS.iter().map(|cluster| Just(*cluster))))
 }
 
 /// `flag` with `value`, in a way that pflag takes, as words that leave the next one alone.
 fn spell(flag: &Flag, value: &OsStr, (way, cluster): (usize, &str)) -> Vec<OsString> {
-    let long = format!("--{}", flag.long);
+    let (start, short) = match (flag.short.map(char::from), way / 3) {
+        (Some(letter), 1) => (format!("-{letter}"), true),
+        (Some(letter), 2) => (format!("-{cluster}{letter}"), true),
+        _ => (format!("--{}", flag.long), false),
+    };
     let inline = |start: String| {
         let mut word = OsString::from(start);
         word.push(value);
         vec![word]
     };
-    let Some(letter) = flag.short.map(char::from) else {
-        return match (flag.arity, way % 2) {
-            (Arity::Switch, 0) => vec![long.into()],
-            (Arity::Value, 0) => vec![long.into(), value.to_owned()],
-            _ => inline(long + "="),
-        };
-    };
-    match (flag.arity, way) {
-        (Arity::Switch, 0 | 1) => vec![long.into()],
-        (Arity::Switch, 2) => inline(long + "="),
-        (Arity::Switch, 3 | 4) => vec![format!("-{letter}").into()],
-        (Arity::Switch, 5) => inline(format!("-{letter}=")),
-        (Arity::Switch, 6) => vec![format!("-{cluster}{letter}").into()],
-        (Arity::Switch, _) => inline(format!("-{cluster}{letter}=")),
-        (Arity::Value, 0) => vec![long.into(), value.to_owned()],
-        (Arity::Value, 1) => inline(long + "="),
+    match (flag.arity, way % 3) {
+        (_, 1) => inline(start + "="),
+        (Arity::Switch, _) => vec![start.into()],
         // `-e` and nothing would take the next word.
-        (Arity::Value, 2 | 3) if !value.is_empty() => inline(format!("-{letter}")),
-        (Arity::Value, 4) => inline(format!("-{letter}=")),
-        (Arity::Value, 5) => vec![format!("-{cluster}{letter}").into(), value.to_owned()],
-        (Arity::Value, 6) if !value.is_empty() => inline(format!("-{cluster}{letter}")),
-        (Arity::Value, 7) => inline(format!("-{cluster}{letter}=")),
-        (Arity::Value, _) => vec![format!("-{letter}").into(), value.to_owned()],
+        (Arity::Value, 2) if short && !value.is_empty() => inline(start),
+        (Arity::Value, _) => vec![start.into(), value.to_owned()],
     }
 }
 
 #[test]
 fn an_option_is_spelled_in_every_way_that_pflag_takes() {
     let all = |name: &str, value: &str| -> Vec<String> {
-        let ways = (0..8).map(|way| spell(named(name), OsStr::new(value), (way, "it")));
+        let ways = (0..WAYS).map(|way| spell(named(name), OsStr::new(value), (way, "it")));
         ways.map(|words| words.join(OsStr::new(" ")).into_string().unwrap()).collect()
     };
-    assert_eq!(all("env", "A"), ["--env A", "--env=A", "-eA", "-eA", "-e=A", "-ite A", "-iteA", "-ite=A"]);
-    assert_eq!(all("env", "")[2], "-e ");
     assert_eq!(
-        all("detach", "0"),
-        ["--detach", "--detach", "--detach=0", "-d", "-d", "-d=0", "-itd", "-itd=0"]
+        all("env", "A"),
+        ["--env A", "--env=A", "--env A", "-e A", "-e=A", "-eA", "-ite A", "-ite=A", "-iteA"]
     );
+    assert_eq!(all("env", "")[5], "-e ");
+    let switch = ["--detach", "--detach=0", "--detach", "-d", "-d=0", "-d", "-itd", "-itd=0", "-itd"];
+    assert_eq!(all("detach", "0"), switch);
     assert_eq!(all("runtime", "x")[..2], ["--runtime x", "--runtime=x"]);
 }

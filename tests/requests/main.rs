@@ -18,6 +18,7 @@ mod judge;
 mod line;
 mod regressions;
 mod values;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -30,30 +31,31 @@ use judge::{Verdict, judge};
 /// In all, over all the parts below.
 const CASES: u32 = 2000;
 
-/// Parts run side by side. The newest CLI gets 60 percent of the cases, all the others the rest.
+/// Parts run side by side. The newest CLI gets three quarters of the cases, all the others the rest:
+/// they take twice as long to start.
 #[test]
 fn what_the_newest_cli_sends_is_what_plain_docker_sends_but_in_gvisor_1_of_3() {
-    on_the_newest(20);
+    on_the_newest(25);
 }
 
 #[test]
 fn what_the_newest_cli_sends_is_what_plain_docker_sends_but_in_gvisor_2_of_3() {
-    on_the_newest(20);
+    on_the_newest(25);
 }
 
 #[test]
 fn what_the_newest_cli_sends_is_what_plain_docker_sends_but_in_gvisor_3_of_3() {
-    on_the_newest(20);
+    on_the_newest(25);
 }
 
 #[test]
 fn what_older_clis_send_is_what_plain_docker_sends_but_in_gvisor_1_of_2() {
-    on_the_older(20);
+    on_the_older(13);
 }
 
 #[test]
 fn what_older_clis_send_is_what_plain_docker_sends_but_in_gvisor_2_of_2() {
-    on_the_older(20);
+    on_the_older(12);
 }
 
 fn on_the_newest(percent: u32) {
@@ -94,13 +96,14 @@ fn check(cli: &Cli, cases: u32) {
     let verdicts = verdicts.into_inner();
     println!("{cli:?}: {cases} cases: {verdicts:?}");
     assert_eq!(verdicts.values().sum::<u32>(), cases, "a case was not judged");
+    // About half, two fifths and a tenth of the cases; the limits are where chance alone does not get.
     if cases >= 100 {
         let at_least = |verdict, percent| {
             let seen = verdicts.get(&verdict).copied().unwrap_or_default();
             assert!(seen * 100 >= cases * percent, "{cli:?}: only {seen} of {cases} cases were {verdict:?}");
         };
-        at_least(Verdict::Sandboxed, 25);
+        at_least(Verdict::Sandboxed, 20);
         at_least(Verdict::BothRefused, 15);
-        at_least(Verdict::WeRefused, 5);
+        at_least(Verdict::WeRefused, 1);
     }
 }

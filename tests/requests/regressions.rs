@@ -25,6 +25,12 @@ const CASES: &[(Verdict, &[&[u8]])] = &[
         Verdict::Sandboxed,
         &[b"--env-file=env.list", b"-eFROM_ENVIRONMENT", b"--label-file", b"labels.list", b"busybox"],
     ),
+    // Found: what Docker's CLI sets for plugins is none of the container's business. By design, or rather by
+    // Docker's, `-e OTEL_RESOURCE_ATTRIBUTES` is not among these: CLI 26.1 replaces its value for plugins.
+    (
+        Verdict::Sandboxed,
+        &[b"-e", b"DOCKER_CLI_PLUGIN_SOCKET", b"-eDOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", b"busybox"],
+    ),
     (Verdict::WeRefused, &[b"--runtime=runc", b"busybox"]),
     (Verdict::WeRefused, &[b"--runtime=runsc", b"--runtime", b"runc", b"busybox"]),
     (Verdict::WeRefused, &[b"--pull=always", b"--runtime=nvidia", b"busybox"]),
@@ -63,7 +69,7 @@ fn known_lines_end_as_they_must_with_every_cli() {
                 match judge(&bench, &line) {
                     Ok(verdict) if verdict == *expected => {}
                     Ok(verdict) => {
-                        wrong.push(format!("{cli:?}: {verdict:?}, not {expected:?}\n{}", bench.show(&line)))
+                        wrong.push(format!("{cli:?}: {verdict:?}, not {expected:?}\n{}", bench.show(&line)));
                     }
                     Err(problem) => wrong.push(format!("{cli:?}: {problem}")),
                 }

@@ -24,9 +24,10 @@ pub(crate) struct Cli {
 }
 
 fn variable(name: &str) -> PathBuf {
-    std::env::var_os(name).map(PathBuf::from).unwrap_or_else(|| {
+    let Some(value) = std::env::var_os(name) else {
         panic!("{name} is not set: real engines are made ready by ./test.sh, run this tier through it")
-    })
+    };
+    PathBuf::from(value)
 }
 
 impl Engine {

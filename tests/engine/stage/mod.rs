@@ -1,6 +1,7 @@
 //! The words that scenarios are written in.
 
 pub(crate) mod engines;
+pub(crate) mod gate;
 pub(crate) mod own_engine;
 pub(crate) mod process;
 pub(crate) mod scenario;

@@ -49,7 +49,6 @@ fn collect(mut from: impl Read + Send + 'static) -> Collected {
     let into = Arc::clone(&collected);
     std::thread::spawn(move || {
         let mut part = vec![0; 1 << 16];
-        // A terminal whose other side is closed reads as an error, which is its end.
         while let Ok(length @ 1..) = from.read(&mut part) {
             into.lock().unwrap().0.extend_from_slice(&part[..length]);
         }
@@ -74,7 +73,7 @@ impl Running {
         // The command holds the inner side of the terminal open.
         drop(command);
         let nothing = || Arc::new(Mutex::new((Vec::new(), true)));
-        let seen = terminal.as_ref().map_or_else(nothing, |terminal| collect(terminal.outside()));
+        let seen = terminal.as_ref().map_or_else(nothing, |terminal| collect(terminal.reader()));
         let stdout = child.stdout.take().map(collect);
         let (stdout, stderr) = match (stdout, child.stderr.take()) {
             (Some(stdout), Some(stderr)) => (stdout, collect(stderr)),
@@ -110,7 +109,7 @@ impl Running {
 
     /// Types `keys` into its terminal.
     pub(crate) fn press(&self, keys: &[u8]) {
-        self.terminal.as_ref().expect("there is a terminal").outside().write_all(keys).unwrap();
+        self.terminal.as_ref().expect("there is a terminal").press(keys);
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -133,8 +132,18 @@ impl Running {
         });
     }
 
+    /// Waits for its end as [`Running::end`] does, and leaves its terminal open.
+    pub(crate) fn end_in_terminal(mut self) -> (Outcome, Terminal) {
+        let terminal = self.terminal.as_ref().expect("there is a terminal").again();
+        (self.ended(), terminal)
+    }
+
     /// Waits for its end, and for that of everybody who holds its output.
     pub(crate) fn end(mut self) -> Outcome {
+        self.ended()
+    }
+
+    fn ended(&mut self) -> Outcome {
         drop(self.stdin.take());
         wait_until(&format!("{self} ends"), || self.child.try_wait().unwrap().is_some());
         let status = self.child.wait().unwrap();

@@ -34,7 +34,6 @@ pub(crate) struct Scenario {
     home: TempDir,
     id: String,
     environment: Vec<(OsString, OsString)>,
-    folder: PathBuf,
     wrapper: Vec<OsString>,
 }
 
@@ -74,8 +73,7 @@ impl Scenario {
         symlink(&cli.path, home.path().join("bin/docker")).unwrap();
         symlink(plugin, home.path().join("bin/docker-sandbox")).unwrap();
         symlink(plugin, home.path().join(".docker/cli-plugins/docker-sandbox")).unwrap();
-        let folder = home.path().join("work");
-        Self { engine, cli, home, id, environment: Vec::new(), folder, wrapper: Vec::new() }
+        Self { engine, cli, home, id, environment: Vec::new(), wrapper: Vec::new() }
     }
 
     /// Sets an environment variable for all that is started.
@@ -93,11 +91,6 @@ impl Scenario {
     /// The private home folder.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
-    }
-
-    /// The working folder, outside of any repository.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Writes a file below the home folder, with its folders.
@@ -186,7 +179,7 @@ impl Scenario {
         let path =
             std::env::join_paths([&home.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
         command
-            .current_dir(&self.folder)
+            .current_dir(home.join("work"))
             .env_clear()
             .env("PATH", path)
             .env("HOME", home)

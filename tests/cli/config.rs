@@ -1,0 +1,148 @@
+//! `config`: the settings in force and where each came from.
+
+use snapbox::str;
+
+use crate::environment::TestEnvironment;
+
+#[test]
+fn config_shows_every_setting_and_its_source() {
+    let mut test = TestEnvironment::new();
+    test.user(r#"{"mode": "preferred", "audit": "/var/log/audit.log", "detect-timeout": "1m 30s", "hooks": "run", "error-hooks": "true", "colour": "blue", "a\u001b[2Jb": "x"}"#);
+    test.set("DOCKER_SANDBOX_DETECT_TIMEOUT", "500ms");
+    test.docker("sandbox config").is(str![[r#"
+exit 0
+--- stdout
+SETTING          VALUE              SOURCE
+mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
+weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
+detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
+audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
+--- stderr
+docker sandbox: warning: `plugins.sandbox.a\u{1b}[2Jb` in config.json is no setting of docker sandbox
+docker sandbox: warning: `plugins.sandbox.colour` in config.json is no setting of docker sandbox
+
+"#]]);
+    test.docker("sandbox config --format json").is(str![[r#"
+exit 0
+--- stdout
+{
+  "settings": [
+    {
+      "name": "mode",
+      "value": "preferred",
+      "source": "`plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`"
+    },
+    {
+      "name": "weakest-mode",
+      "value": null,
+      "source": "there is no policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "detect-timeout",
+      "value": "500ms",
+      "source": "the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`"
+    },
+    {
+      "name": "audit",
+      "value": "/var/log/audit.log",
+      "source": "`plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`"
+    }
+  ],
+  "warnings": [
+    "`plugins.sandbox.a\\u{1b}[2Jb` in config.json is no setting of docker sandbox",
+    "`plugins.sandbox.colour` in config.json is no setting of docker sandbox"
+  ]
+}
+
+"#]]);
+    test.docker("sandbox config --format=table").is(str![[r#"
+exit 0
+--- stdout
+SETTING          VALUE              SOURCE
+mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
+weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
+detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
+audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
+--- stderr
+docker sandbox: warning: `plugins.sandbox.a\u{1b}[2Jb` in config.json is no setting of docker sandbox
+docker sandbox: warning: `plugins.sandbox.colour` in config.json is no setting of docker sandbox
+
+"#]]);
+}
+
+#[test]
+fn config_shows_a_trusted_project_and_who_overrules_it() {
+    let mut test = TestEnvironment::new();
+    test.trusted_project("none");
+    test.docker("sandbox config").is(str![[r#"
+exit 0
+--- stdout
+SETTING          VALUE SOURCE
+mode             none  `[ROOT]/work/repo/agent.yaml` line 1
+weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
+detect-timeout   10s   the default
+audit            -     the default
+
+"#]]);
+    test.set("DOCKER_SANDBOX", "required").docker("sandbox config --format json").is(str![[r#"
+exit 0
+--- stdout
+{
+  "settings": [
+    {
+      "name": "mode",
+      "value": "required",
+      "source": "the environment variable `DOCKER_SANDBOX`"
+    },
+    {
+      "name": "weakest-mode",
+      "value": null,
+      "source": "there is no policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "detect-timeout",
+      "value": "10s",
+      "source": "the default"
+    },
+    {
+      "name": "audit",
+      "value": null,
+      "source": "the default"
+    }
+  ],
+  "warnings": []
+}
+
+"#]]);
+}
+
+#[test]
+fn config_needs_no_docker() {
+    let mut test = TestEnvironment::new();
+    test.set("PATH", "/nowhere");
+    test.direct("config").is(str![[r#"
+exit 0
+--- stdout
+SETTING          VALUE    SOURCE
+mode             required the default
+weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
+detect-timeout   10s      the default
+audit            -        the default
+
+"#]]);
+}
+
+#[test]
+fn config_fails_with_1_where_a_run_would_be_refused() {
+    let mut test = TestEnvironment::new();
+    test.set("DOCKER_SANDBOX", "yes").docker("sandbox config").fails(str![[r#"
+exit 1
+--- stderr
+docker sandbox: the environment variable `DOCKER_SANDBOX`: `yes` is no sandbox mode: required, preferred or none
+hint: set it to one of the three:
+    export DOCKER_SANDBOX=required
+hint: or take it away:
+    unset DOCKER_SANDBOX
+
+"#]]);
+}
