@@ -84,11 +84,11 @@ fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<String>> {
         format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
     };
     let (since, until) = (time(start.began), time(SystemTime::now()));
-    let format = "{{.Action}}\t{{.Actor.ID}}\t{{.Actor.Attributes.image}}";
+    let format = "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.image}}";
     let words =
         ["events", "--since", &since, "--until", &until, "--filter", "type=container", "--format", format];
     let answer = docker.command(words).answer_within(LIMIT).ok()??;
-    let events: Vec<Vec<&str>> = answer.stdout.lines().map(|line| line.split('\t').collect()).collect();
+    let events: Vec<Vec<&str>> = answer.stdout.lines().map(|line| line.splitn(3, ' ').collect()).collect();
     let of = |action: &str| {
         let events = events.iter().filter(move |event| event.len() == 3 && event[0] == action);
         events.map(|event| (event[1].to_owned(), event[2] == image)).collect::<Vec<_>>()

@@ -11,6 +11,7 @@ use super::Wanted;
 use super::check::Check;
 use crate::context::Context;
 use crate::docker::client::Docker;
+use crate::docker::plugin_file;
 use crate::docker::run_line::Ours;
 use crate::error::Error;
 use crate::plugin::metadata;
@@ -130,17 +131,22 @@ fn placed(this: Option<&Path>, found: &[PathBuf], through_docker: bool) -> Check
     Check::ok(id, what, format!("{us}; it shadows {}", others.join(", ")))
 }
 
-/// What another plugin of our name is, if that can be told without starting it.
-fn described(path: &Path) -> &'static str {
+/// What another plugin of our name is.
+fn described(path: &Path) -> String {
     let target = std::fs::read_link(path).unwrap_or_default();
     let target = target.to_string_lossy();
-    if target.contains("Docker.app") || target.contains("docker-desktop") || target.contains("Docker Desktop")
-    {
-        " (Docker Desktop's retired plugin)"
+    let desktops =
+        ["Docker.app", "docker-desktop", "Docker Desktop"].iter().any(|part| target.contains(part));
+    if desktops {
+        " (Docker Desktop's retired plugin)".to_owned()
     } else if !path.exists() {
-        " (a link to nowhere)"
+        " (a link to nowhere)".to_owned()
     } else {
-        ""
+        match plugin_file::vendor(path).as_deref() {
+            Some("Docker Inc.") => " (Docker Desktop's retired plugin)".to_owned(),
+            Some(vendor) => format!(" (by {vendor})"),
+            None => " (which is no plugin)".to_owned(),
+        }
     }
 }
 
@@ -193,7 +199,7 @@ fn settings(context: &Context, sink: &mut dyn FnMut(Check)) {
 mod tests {
     use super::*;
     use crate::doctor::check::Outcome;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
     fn another_plugin_of_our_name_is_told_and_docker_desktops_by_its_name() {
@@ -216,6 +222,12 @@ mod tests {
         assert_eq!(shadowed.result, Outcome::Warn);
         assert!(shadowed.evidence.contains("docker starts another one"), "{shadowed:?}");
         assert!(shadowed.fix[0].commands[0].starts_with("rm "), "{shadowed:?}");
+        let system = folder.path().join("system");
+        let metadata = r#"{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc."}"#;
+        std::fs::write(&system, format!("#!/bin/sh\necho '{metadata}'\n")).unwrap();
+        std::fs::set_permissions(&system, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let shadowed = placed(Some(&this), &[system], false);
+        assert!(shadowed.evidence.contains("Docker Desktop's retired plugin"), "{shadowed:?}");
         assert_eq!(placed(Some(&this), &[], false).result, Outcome::Warn);
     }
 }

@@ -107,3 +107,68 @@ fn default_runtime(daemon: &Daemon) -> Check {
     };
     Check::ok("daemon.default-runtime", "its default runtime", format!("{name}; {seen}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::info::Info;
+    use crate::doctor::check::Outcome;
+
+    fn seen(info: Info, endpoint: &str) -> Vec<Check> {
+        let platform = Platform::of(&info, endpoint);
+        let daemon = Daemon { info, endpoint: endpoint.into(), platform, process: None };
+        let mut checks = Vec::new();
+        check(&daemon, &mut |check| checks.push(check));
+        checks
+    }
+
+    #[track_caller]
+    fn has(checks: &[Check], id: &str, result: Outcome, text: &str) {
+        let found = checks
+            .iter()
+            .any(|check| check.id == id && check.result == result && check.evidence.contains(text));
+        assert!(found, "{id} {result:?} {text}: {checks:#?}");
+    }
+
+    fn info(system: &str, security: &[&str]) -> Info {
+        Info {
+            operating_system: system.into(),
+            server_version: "28.5.0".into(),
+            security_options: Some(security.iter().map(|&option| option.into()).collect()),
+            ..Info::default()
+        }
+    }
+
+    #[test]
+    fn each_kind_of_daemon_is_told() {
+        let local = "unix:///var/run/docker.sock";
+        let system = "daemon.system";
+        has(&seen(info("Docker Desktop", &[]), local), system, Outcome::Warn, "keeps no changes");
+        has(&seen(info("OrbStack", &[]), local), system, Outcome::Ok, "OrbStack");
+        has(&seen(info("Ubuntu", &[]), "unix:///home/u/.colima/docker.sock"), system, Outcome::Ok, "Colima");
+        has(&seen(info("Debian", &[]), "ssh://h"), system, Outcome::Ok, "another machine, ssh://h");
+        has(&seen(info("Debian", &["name=rootless"]), local), system, Outcome::Ok, "rootless");
+    }
+
+    #[test]
+    fn what_is_special_about_a_daemon_is_told() {
+        let checks = seen(info("Debian", &["name=rootless", "name=userns", "name=selinux"]), "unix:///x");
+        has(&checks, "daemon.rootless", Outcome::Ok, "--ignore-cgroups");
+        has(&checks, "daemon.userns", Outcome::Warn, "remapped root");
+        has(&checks, "daemon.selinux", Outcome::Warn, "labels containers");
+        has(&checks, "daemon.images", Outcome::Ok, "Docker's own image store");
+        let store = vec![vec!["driver-type".into(), "io.containerd.snapshotter.v1".into()]];
+        let checks = seen(Info { driver_status: Some(store), ..info("Debian", &[]) }, "unix:///x");
+        has(&checks, "daemon.images", Outcome::Ok, "containerd's image store");
+        let windows = Info { os_type: "windows".into(), ..info("Windows", &[]) };
+        has(&seen(windows, "npipe://x"), "daemon.containers", Outcome::Fail, "Windows containers");
+    }
+
+    #[test]
+    fn an_old_daemon_is_warned_of() {
+        let old = Info { server_version: "19.03.1".into(), ..info("Debian", &[]) };
+        has(&seen(old, "unix:///x"), "daemon.version", Outcome::Warn, "older than 20.10");
+        let no_annotations = Info { server_version: "20.10.24+dfsg1".into(), ..info("Debian", &[]) };
+        has(&seen(no_annotations, "unix:///x"), "daemon.version", Outcome::Ok, "annotations need 24.0");
+    }
+}
