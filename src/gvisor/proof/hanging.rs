@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::gvisor::processes::{Process, all};
 
 /// How long a shim takes to end by itself once its container is removed.
-const BY_ITSELF: Duration = Duration::from_secs(1);
+const BY_ITSELF: Duration = Duration::from_millis(500);
 /// How long containerd takes to tidy up behind a shim that was killed.
 const BY_CONTAINERD: Duration = Duration::from_secs(10);
 
