@@ -372,6 +372,27 @@ fn one_container_must_be_told_to_be_in_gvisor_or_not() {
 }
 
 #[test]
+fn where_the_daemons_processes_cannot_be_seen_the_kernel_inside_must_prove_it() {
+    let own = OwnEngine::start("runsc");
+    let scenario = Scenario::with(own.engine.clone(), Cli::newest());
+    let scenario = scenario.through(["unshare", "--pid", "--fork", "--mount-proc"]);
+    Diagnosis::of(&scenario, &[])
+        .has(WITHOUT, "`runsc`", "ok", &["PST 2016", "cannot be seen from here"])
+        .has(WITH, "`runsc`", "ok", &["PST 2016", "cannot be seen from here"])
+        .has("runtime.registered", "`runsc`", "ok", &["not visible from here"])
+        .has("host", "", "skip", &["cannot be seen from here"])
+        .ends(0);
+    let name = scenario.name().to_owned();
+    for (runtime, result, code) in [("runsc", "ok", 0), ("runc", "fail", 1)] {
+        scenario.docker(["run", "-d", "--name", &name, "--runtime", runtime, IMAGE, "sleep", "600"]).exits(0);
+        let seen = Diagnosis::of(&scenario, &[&name]);
+        seen.has("container.gvisor", &name, result, &["its kernel says"]).ends(code);
+        scenario.docker(["rm", "-f", &name]).exits(0);
+    }
+    assert_nothing_left(&scenario, &own);
+}
+
+#[test]
 fn a_run_that_fails_because_of_gvisor_must_end_with_one_hint() {
     for suite in ["bookworm", "trixie"] {
         let own = OwnEngine::start_suite(suite, "runsc-broken,runsc-kvm");
