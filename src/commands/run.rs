@@ -214,7 +214,7 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
     let limit = settings.detect_timeout.value.min(UNASKED);
     let about = ask::about_if_it_answers(docker, limit).unwrap_or_default();
     let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
-    let whose = if given.is_some() { "the runtime asked for," } else { "Docker's own choice" };
+    let whose = if given.is_some() { "the runtime asked for," } else { "Docker's own choice," };
     let name = given.unwrap_or_else(|| about.default_runtime.clone());
     let runtime =
         about.runtimes.iter().flatten().find(|(known, _)| **known == name).map(|(_, runtime)| runtime);

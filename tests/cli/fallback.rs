@@ -125,7 +125,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none`, decided by `--no-sandbox` on the command line; Docker's own choice `gvisor`, is gVisor all the same: this container is sandboxed
+docker sandbox: mode `none`, decided by `--no-sandbox` on the command line; Docker's own choice, `gvisor`, is gVisor all the same: this container is sandboxed
 --- docker was called
 docker info --format '{{json .}}'
 docker run img

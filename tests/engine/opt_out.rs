@@ -35,6 +35,12 @@ fn assert_out(scenario: &Scenario, options: &[&str], mode: &str, who: &str) {
 #[track_caller]
 fn assert_in(scenario: &Scenario, options: &[&str], said: &str) {
     for form in [Form::Docker, Form::Direct] {
+        // A hint names the command as it was called.
+        let said = if form == Form::Direct {
+            said.replace("docker sandbox trust", "docker-sandbox trust")
+        } else {
+            said.to_owned()
+        };
         let runtime = runtime_of(scenario, form, options, |outcome| assert_eq!(outcome.err(), said));
         assert_eq!(runtime, "runsc");
     }
@@ -140,7 +146,10 @@ fn the_users_own_runtime_must_be_kept_outside_of_the_sandbox() {
     for form in [Form::Docker, Form::Direct] {
         let runtime = runtime_of(&scenario, form, &options, |outcome| {
             let err = outcome.err();
-            assert!(err.contains("`runsc-hostnet` is gVisor: this container is sandboxed"), "{err}");
+            assert!(
+                err.contains("`runsc-hostnet`, is gVisor all the same: this container is sandboxed"),
+                "{err}"
+            );
             assert!(!err.contains("NOT in gVisor"), "{err}");
         });
         assert_eq!(runtime, "runsc-hostnet");
@@ -154,8 +163,8 @@ fn a_default_runtime_that_is_gvisor_must_be_said_instead_of_warned_about() {
     own.configure(&own.configuration().replacen('{', r#"{"default-runtime": "runsc","#, 1));
     own.reload();
     let scenario = Scenario::with(own.engine.clone(), Cli::newest()).env("DOCKER_SANDBOX", "none");
-    let said = "docker sandbox: mode `none`, decided by the environment variable `DOCKER_SANDBOX`, and Docker's own choice \
-                `runsc` is gVisor: this container is sandboxed\n";
+    let said = "docker sandbox: mode `none`, decided by the environment variable `DOCKER_SANDBOX`; Docker's own choice, \
+                `runsc`, is gVisor all the same: this container is sandboxed\n";
     assert_in(&scenario, &[], said);
     // The user's own choice counts more than the default.
     assert_out(&scenario, &["--runtime=runc"], "none", "the environment variable `DOCKER_SANDBOX`");

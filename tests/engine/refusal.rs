@@ -27,7 +27,7 @@ fn an_engine_without_gvisor_must_be_refused_with_instructions() {
             let [.., once, once_command, good, good_command] = lines.as_slice() else { panic!("{refusal}") };
             assert_eq!(*once, "hint: to start without a sandbox, this once:");
             assert_eq!(once_command.trim(), format!("docker sandbox {} --no-sandbox …", words[1]));
-            assert!(good.starts_with("hint: for good"), "{good}");
+            assert!(good.starts_with("hint: or wherever the daemon has no gVisor: for good by"), "{good}");
             assert_eq!(good_command.trim(), "export DOCKER_SANDBOX=preferred");
         }
         let direct = refused(&scenario, scenario.run(Form::Direct, ["--rm", IMAGE, "true"]));
