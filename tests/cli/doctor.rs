@@ -17,14 +17,14 @@ fn a_daemon_that_does_not_answer_is_named_within_the_limit() {
     let began = Instant::now();
     let seen = test.docker("sandbox doctor");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    let text = seen.text();
-    assert!(text.starts_with("exit 1\n"), "{text}");
+    let said = seen.text();
+    assert!(said.starts_with("exit 1\n"), "{said}");
     assert!(
-        text.contains("FAIL  the Docker daemon answers: the Docker daemon did not answer within 300ms"),
-        "{text}"
+        said.contains("FAIL  the Docker daemon answers: the Docker daemon did not answer within 300ms"),
+        "{said}"
     );
-    assert!(text.contains("\n          sudo systemctl restart docker\n"), "{text}");
-    assert!(text.contains("skip  a sandbox starts: there is no daemon to start it"), "{text}");
+    assert!(said.contains("\n          sudo systemctl restart docker\n"), "{said}");
+    assert!(said.contains("skip  a sandbox starts: there is no daemon to start it"), "{said}");
 }
 
 #[test]
