@@ -18,7 +18,7 @@ pub fn tree() -> Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .max_term_width(100)
-        .subcommands([run(), create(), config(), trust(), untrust(), alias(), version()])
+        .subcommands([run(), create(), doctor(), config(), trust(), untrust(), alias(), version()])
 }
 
 fn run() -> Command {
@@ -77,15 +77,50 @@ fn with_our_options(command: Command, verb: &str) -> Command {
         .after_help(docker)
 }
 
+fn doctor() -> Command {
+    Command::new("doctor")
+        .about("Say what is wrong between here and a container in gVisor")
+        .long_about(
+            "Say what is wrong between here and a container in gVisor.\n\n\
+             Checks this client, the Docker daemon and, if the daemon is local, this machine; then starts a container \
+             of its own with each gVisor runtime, and proves that it is in gVisor. Nothing is left behind.\n\n\
+             Exits with 0 if the sandbox that `docker sandbox run` takes starts and is proven, with 1 otherwise.",
+        )
+        .arg(
+            Arg::new("container")
+                .value_name("CONTAINER")
+                .help("Say only whether this running container is in gVisor"),
+        )
+        .arg(format("How to print the checks"))
+        .arg(
+            Arg::new("quick")
+                .long("quick")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("container")
+                .help("Start no container; exit with 0 if no check fails"),
+        )
+        .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("DURATION")
+                .value_parser(humantime::parse_duration)
+                .help("How long each container may take to start [default: 20s]"),
+        )
+}
+
 fn config() -> Command {
-    Command::new("config").about("Show the settings in force and where each came from").arg(
-        Arg::new("format")
-            .long("format")
-            .value_name("FORMAT")
-            .value_parser(["table", "json"])
-            .default_value("table")
-            .help("How to print them"),
-    )
+    Command::new("config")
+        .about("Show the settings in force and where each came from")
+        .arg(format("How to print them"))
+}
+
+fn format(help: &'static str) -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["table", "json"])
+        .default_value("table")
+        .help(help)
 }
 
 fn file() -> Arg {

@@ -52,6 +52,12 @@ impl Error {
         self
     }
 
+    /// What the user can do.
+    #[must_use]
+    pub fn ways_out(&self) -> &[Hint] {
+        &self.hints
+    }
+
     /// Adds text that is printed between the message and the hints.
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {

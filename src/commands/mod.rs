@@ -1,7 +1,9 @@
 //! One file per verb: its arguments beside its behaviour.
 
+mod aftermath;
 mod alias;
 mod config;
+mod doctor;
 mod refusal;
 mod run;
 mod trust;
@@ -30,22 +32,25 @@ pub(crate) fn dispatch(context: &Context, words: &[OsString]) -> u8 {
     let argv = std::iter::once(OsString::from("sandbox")).chain(words.iter().cloned());
     match cli::tree().try_get_matches_from(argv) {
         Ok(matches) => match command(context, &matches) {
-            Ok(()) => 0,
+            Ok(code) => code,
             Err(error) => error::report(&error, error::FAILURE),
         },
         Err(error) => usage(context, words, &error),
     }
 }
 
-fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
-    match matches.subcommand() {
+/// The answer is the exit code.
+fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<u8> {
+    let done = match matches.subcommand() {
+        Some(("doctor", matches)) => return doctor::run(context, matches),
         Some(("config", matches)) => config::run(context, matches),
         Some(("trust", matches)) => trust::trust(context, matches),
         Some(("untrust", matches)) => trust::untrust(context, matches),
         Some(("alias", matches)) => alias::run(matches),
         Some(("version", _)) => version::run(context),
         _ => Err(Error::new("no such command").code(error::USAGE).into()),
-    }
+    };
+    done.map(|()| 0)
 }
 
 /// Prints the help of one of our commands to stdout.

@@ -1,9 +1,9 @@
 //! `docker sandbox run` and `create`.
 
 use std::ffi::{OsStr, OsString};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::commands::refusal;
+use crate::commands::{aftermath, refusal};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
@@ -11,7 +11,7 @@ use crate::docker::flags::Flags;
 use crate::docker::grammar::Problem;
 use crate::docker::info::Runtimes;
 use crate::docker::run_line::RunLine;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::gvisor::detect::{self, Choice};
 use crate::gvisor::memory::Memory;
 use crate::plugin::caller::Caller;
@@ -84,7 +84,7 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
         None if line.ours.verbose => ui::note(&plan.why),
         None => {}
     }
-    start(verb, &docker, plan, watch)
+    start(context, verb, &docker, plan, &line, watch)
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
@@ -257,12 +257,27 @@ fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLi
 }
 
 /// Called directly, we become docker. Called by Docker's CLI, we stay: it does not signal us.
-fn start(verb: Verb, docker: &Docker, plan: Plan, watch: Option<Watch>) -> anyhow::Result<u8> {
+fn start(
+    context: &Context,
+    verb: Verb,
+    docker: &Docker,
+    plan: Plan,
+    line: &RunLine,
+    watch: Option<Watch>,
+) -> anyhow::Result<u8> {
     let command = docker.command(std::iter::once(OsString::from(verb.name())).chain(plan.words));
     let Some(watch) = watch else { return Err(command.exec()) };
+    let began = SystemTime::now();
     let code = watch.run(&command)?;
     if code == crate::error::REFUSED {
         plan.relied_on.iter().for_each(Memory::forget);
+    }
+    if let Some(runtime) = plan.runtime.as_deref().filter(|_| verb == Verb::Run) {
+        let remembered = plan.relied_on.is_some();
+        let failed = aftermath::Start { line, runtime, remembered, began, code };
+        if let Some(hint) = aftermath::hint(context, docker, &failed) {
+            ui::err(&error::render_hint(&hint));
+        }
     }
     Ok(code)
 }

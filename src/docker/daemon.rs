@@ -104,6 +104,21 @@ impl DaemonProcess {
         Some(runtimes)
     }
 
+    /// Where it keeps what running containers need: `--exec-root`, or what its configuration says.
+    #[must_use]
+    pub fn exec_root(&self) -> PathBuf {
+        let configured = || {
+            let config = self.flag_values(&["--config-file"]).pop();
+            let config = config.unwrap_or_else(|| SYSTEM_CONFIG.to_owned());
+            let text = std::fs::read(self.in_its_root(Path::new(&config))).ok()?;
+            serde_json::from_slice::<DaemonJson>(&text).ok()?.exec_root
+        };
+        self.flag_values(&["--exec-root"])
+            .pop()
+            .or_else(configured)
+            .map_or_else(|| PathBuf::from("/var/run/docker"), PathBuf::from)
+    }
+
     /// `path` as the daemon sees it, where we may look through its eyes (as root), else as it is.
     fn in_its_root(&self, path: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.pid));
@@ -131,6 +146,8 @@ impl DaemonProcess {
 
 #[derive(Deserialize)]
 struct DaemonJson {
+    #[serde(rename = "exec-root")]
+    exec_root: Option<String>,
     runtimes: Option<BTreeMap<String, Runtime>>,
 }
 

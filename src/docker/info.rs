@@ -55,6 +55,12 @@ pub struct Info {
     pub os_type: String,
     /// `x86_64`, `aarch64`.
     pub architecture: String,
+    /// `6.1.0-18-amd64`, of the daemon's machine.
+    pub kernel_version: String,
+    /// `overlay2`, `overlayfs`.
+    pub driver: String,
+    /// `["driver-type", "io.containerd.snapshotter.v1"]` with containerd's image store.
+    pub driver_status: Option<Vec<Vec<String>>>,
     /// `28.2.2`.
     pub server_version: String,
     /// The runtime of containers that name none.
@@ -71,6 +77,23 @@ impl Info {
     /// Whether the daemon runs without root.
     #[must_use]
     pub fn is_rootless(&self) -> bool {
-        self.security_options.iter().flatten().any(|option| option == "name=rootless")
+        self.has("rootless")
+    }
+
+    /// Whether a security option of that name is in force: `rootless`, `userns`, `selinux`.
+    #[must_use]
+    pub fn has(&self, option: &str) -> bool {
+        let names = self.security_options.iter().flatten().filter_map(|given| given.split(',').next());
+        names.into_iter().any(|name| name.strip_prefix("name=") == Some(option))
+    }
+
+    /// Whether images are containerd's, and no longer Docker's own.
+    #[must_use]
+    pub fn has_containerd_images(&self) -> bool {
+        self.driver_status
+            .iter()
+            .flatten()
+            .flatten()
+            .any(|part| part.starts_with("io.containerd.snapshotter"))
     }
 }

@@ -9,4 +9,6 @@ pub mod failure;
 pub mod flags;
 pub mod grammar;
 pub mod info;
+pub mod plugin_file;
 pub mod run_line;
+pub mod stop;

@@ -72,6 +72,26 @@ impl RunLine {
         self.parsed.last("help").is_some_and(is_on)
     }
 
+    /// The options that a runtime itself reads and that reach nothing outside of the container:
+    /// with them its failure can be reproduced without doing anything that the user asked for.
+    #[must_use]
+    pub fn read_by_the_runtime(&self) -> Vec<OsString> {
+        const READ: [&str; 6] =
+            ["annotation", "cgroup-parent", "net", "network", "pids-limit", "security-opt"];
+        let harmless = |option: &&Occurrence| {
+            // gVisor takes the address of a container that it joins away.
+            let joins =
+                option.value.as_deref().is_some_and(|value| value.as_bytes().starts_with(b"container:"));
+            READ.contains(&option.name.as_str()) && !joins
+        };
+        let written = |option: &Occurrence| {
+            let mut word = OsString::from(format!("--{}=", option.name));
+            word.push(option.value.as_deref().unwrap_or_default());
+            word
+        };
+        self.parsed.options.iter().filter(harmless).map(written).collect()
+    }
+
     /// Docker's words as they were given.
     #[must_use]
     pub fn words(&self) -> &[OsString] {
@@ -203,6 +223,14 @@ mod tests {
             "-e A=*** --env=B=*** -itC=*** -e=D=*** --env E -e F=*** -l X=y img -e G=7"
                 .replace("-itC", "-iteC")
         );
+    }
+
+    #[test]
+    fn a_failure_is_reproduced_with_what_the_runtime_reads_and_nothing_else() {
+        let text =
+            "--rm -it --name x -v /a:/b --pids-limit 5 --net host -e A=1 --annotation=a=b img --network=none";
+        assert_eq!(joined(&line(text).read_by_the_runtime()), "--pids-limit=5 --net=host --annotation=a=b");
+        assert_eq!(joined(&line("--network container:x img").read_by_the_runtime()), "");
     }
 
     #[test]

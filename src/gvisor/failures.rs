@@ -20,6 +20,15 @@ pub struct Failure {
 const REGISTER: &[&str] =
     &["sudo runsc install", "sudo systemctl reload docker", "docker info --format '{{json .Runtimes}}'"];
 
+/// The one failure without a text: nothing happens.
+pub const HANGS: Failure = Failure {
+    id: "hangs",
+    texts: &[],
+    cause: "the runtime neither starts nor fails, as with --platform=kvm in a virtual machine whose nested KVM does not work",
+    fix: "Use the systrap platform, and reload:",
+    commands: &["sudo runsc install -- --platform=systrap", "sudo systemctl reload docker"],
+};
+
 /// In the order in which they are tried: the more telling text first.
 const CATALOGUE: &[Failure] = &[
     Failure {
@@ -54,8 +63,8 @@ const CATALOGUE: &[Failure] = &[
     Failure {
         id: "sentry-died",
         texts: &[&["cannot read client sync file", "EOF"]],
-        cause: "gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, or an old CPU",
-        fix: "Use the systrap platform, allow tracing, and reload:",
+        cause: "gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, /tmp being a link, or an old CPU",
+        fix: "Use the systrap platform, allow tracing, and reload (the boot log says more: --debug --debug-log=/tmp/runsc/ in runtimeArgs):",
         commands: &[
             "sudo runsc install -- --platform=systrap",
             "sudo sysctl kernel.yama.ptrace_scope=1",
@@ -112,8 +121,26 @@ const CATALOGUE: &[Failure] = &[
         commands: &["docker info --format '{{json .Runtimes}}'"],
     },
     Failure {
+        id: "containerd-down",
+        texts: &[&["timeout waiting for containerd to start"], &["failed to start containerd"]],
+        cause: "containerd does not start, as happens when failed starts have left sandboxes in state `created`",
+        fix: "End those sandboxes, then start Docker again:",
+        commands: &["sudo pkill -KILL -f -- '([c]ontainerd-shim|[r]unsc-)'", "sudo systemctl restart docker"],
+    },
+    Failure {
+        id: "path-not-executable",
+        texts: &[&["fork/exec ", "runsc", "permission denied"]],
+        cause: "the registered runsc may not be executed by the daemon",
+        fix: "Make it executable and readable for everybody:",
+        commands: &["sudo chmod -R a+rX /usr/local/bin/runsc /usr/local/bin/gvisor-bin"],
+    },
+    Failure {
         id: "path-missing",
-        texts: &[&["exec: \"", "stat ", "no such file", "runsc"], &["fork/exec ", "no such file", "runsc"]],
+        texts: &[
+            &["exec: \"", "stat ", "no such file", "runsc"],
+            &["fork/exec ", "no such file", "runsc"],
+            &["log.json", "fork/exec ", "no such file"],
+        ],
         cause: "the registered path of runsc does not exist on the daemon's host",
         fix: "Register it where it is, and reload:",
         commands: REGISTER,
@@ -156,5 +183,73 @@ mod tests {
             Some("contradictory-flags")
         );
         assert_eq!(seen("exec: \"nope\": executable file not found in $PATH: unknown"), None);
+        assert_eq!(seen("exec: \"/nope\": stat /nope: no such file or directory: unknown"), None);
+    }
+
+    /// The table of the failure catalogue, each text as engines have printed it.
+    #[test]
+    fn every_row_of_the_catalogue_is_recognised() {
+        let log = "OCI runtime create failed: unable to retrieve OCI runtime error (open /run/x/log.json: no such file or directory): ";
+        let rows = [
+            ("unknown or invalid runtime name: runsc", "not-registered"),
+            ("Unknown runtime specified runsc", "not-registered"),
+            ("exec: \"/opt/runsc\": stat /opt/runsc: no such file or directory: unknown", "path-missing"),
+            (&format!("{log}fork/exec /opt/gv/runsc: no such file or directory: unknown"), "path-missing"),
+            (&format!("{log}fork/exec /opt/gvisor: no such file or directory: unknown"), "path-missing"),
+            (&format!("{log}fork/exec /opt/runsc: permission denied: unknown"), "path-not-executable"),
+            (
+                &format!(
+                    "{log}/var/lib/docker/runtimes/runsc did not terminate successfully: exit status 2: unknown"
+                ),
+                "unknown-flag",
+            ),
+            (
+                &format!(
+                    "{log}/var/lib/docker/runtimes/runsc did not terminate successfully: exit status 128: unknown"
+                ),
+                "contradictory-flags",
+            ),
+            (
+                "runtime \"io.containerd.runsc.v1\" binary not installed \"containerd-shim-runsc-v1\": file does not exist: containerd-shim-runsc-v1: not installed",
+                "shim-missing",
+            ),
+            (
+                "OCI runtime start failed: starting container: setting up network: creating interfaces from net namespace \"/proc/1/ns/net\": cannot run with network enabled in root network namespace: unknown",
+                "network-root-namespace",
+            ),
+            (
+                "creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: unknown",
+                "sentry-died",
+            ),
+            (
+                "starting container: starting root container: urpc method \"containerManager.StartRoot\" failed: EOF",
+                "start-root-eof",
+            ),
+            ("Only 4K page size is supported on arm64!", "page-size"),
+            (
+                "cannot set up cgroup for root: configuring cgroup: mkdir /sys/fs/cgroup/x: permission denied",
+                "rootless-cgroups",
+            ),
+            ("reading spec: SELinux is not supported: system_u:system_r:container_t:s0", "selinux"),
+            (
+                "reading spec: error setting flag overlay2=\"none\": flag override disabled, use --allow-flag-override to enable it",
+                "annotation",
+            ),
+            ("reading spec: flag \"nope\" not found. Cannot set it to \"1\"", "annotation"),
+            ("all gVisor binaries must come from the same release", "mixed-release"),
+            ("failed to start containerd: timeout waiting for containerd to start", "containerd-down"),
+        ];
+        for (text, id) in rows {
+            let message = format!("docker: Error response from daemon: {text}.");
+            assert_eq!(recognise(&message).map(|seen| seen.id), Some(id), "{message}");
+        }
+    }
+
+    #[test]
+    fn every_failure_has_a_cause_and_a_command() {
+        for failure in CATALOGUE.iter().chain([&HANGS]) {
+            assert!(!failure.cause.is_empty() && failure.fix.ends_with(':'), "{failure:?}");
+            assert!(!failure.commands.is_empty(), "{failure:?}");
+        }
     }
 }

@@ -115,8 +115,8 @@ fn a_sentry_that_died_is_explained() {
             "docker: Error response from daemon: OCI runtime create failed: creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: unknown."
         ),
         str![[r#"
-Why: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, or an old CPU
-Use the systrap platform, allow tracing, and reload:
+Why: gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, /tmp being a link, or an old CPU
+Use the systrap platform, allow tracing, and reload (the boot log says more: --debug --debug-log=/tmp/runsc/ in runtimeArgs):
     sudo runsc install -- --platform=systrap
     sudo sysctl kernel.yama.ptrace_scope=1
     sudo systemctl reload docker

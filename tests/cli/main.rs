@@ -16,6 +16,7 @@ mod config;
 mod daemon;
 mod detection;
 mod docker_program;
+mod doctor;
 mod fallback;
 mod help;
 mod hooks;

@@ -62,7 +62,8 @@ fn the_guide_lists_every_variable_that_the_context_reads() {
 fn each_failure_of_the_catalogue_is_in_the_guide_under_a_text_that_is_recognised_as_it() {
     let source = std::fs::read_to_string(guides::root().join("src/gvisor/failures.rs")).unwrap();
     let ids = source.split("id: \"").skip(1).filter_map(|rest| rest.split_once('"'));
-    let ids: BTreeSet<String> = ids.map(|(id, _)| id.to_owned()).collect();
+    // A runtime that hangs says nothing.
+    let ids: BTreeSet<String> = ids.map(|(id, _)| id.to_owned()).filter(|id| id != "hangs").collect();
     assert!(ids.len() >= 10, "{ids:?}");
     let guide = Guide::named("docs/troubleshooting.md");
     let texts = first_cells(&guide, "## When gVisor fails");

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod doctor;
 mod early;
 mod ends;
 mod exit_codes;

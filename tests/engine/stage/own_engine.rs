@@ -10,17 +10,23 @@ use super::{Engine, IMAGE, wait_until};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/engine.sh");
 
-/// Debian 13's engine. Stopped and removed when dropped.
+/// An engine of its own, Debian 13's if nothing else is said. Stopped and removed when dropped.
 pub(crate) struct OwnEngine {
     pub(crate) engine: Engine,
+    suite: String,
 }
 
 impl OwnEngine {
     /// Starts one with these runtimes: `runsc`, `impostor`. See `scripts/engine.sh --help`.
     pub(crate) fn start(runtimes: &str) -> Self {
+        Self::start_suite("trixie", runtimes)
+    }
+
+    /// As [`Self::start`], with the packages of `bookworm` or `trixie`.
+    pub(crate) fn start_suite(suite: &str, runtimes: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let dir = format!("/tmp/dse-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let own = Self { engine: Engine { dir: PathBuf::from(&dir) } };
+        let own = Self { engine: Engine { dir: PathBuf::from(&dir) }, suite: suite.to_owned() };
         own.begin(runtimes);
         own
     }
@@ -29,7 +35,7 @@ impl OwnEngine {
         let cache = Engine::named("trixie").cache();
         let cache = cache.to_str().unwrap();
         let dir = self.engine.dir.to_str().unwrap();
-        script(&["start", dir, "trixie", cache, "--runtimes", runtimes]);
+        script(&["start", dir, &self.suite, cache, "--runtimes", runtimes]);
         script(&["image", &self.engine.host(), IMAGE, cache]);
     }
 

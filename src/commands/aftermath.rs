@@ -1,0 +1,133 @@
+//! After a `docker run` that could not start its container: one hint, if the reason is gVisor's.
+//!
+//! Docker's own message has gone straight to the user's stderr. It is not read on its way: a pipe in
+//! between would take the terminal from `docker run`, whose progress bars depend on it, would reorder
+//! stdout and stderr where both are one file, and would swallow what is in it when we are killed. So
+//! the reason is found out afterwards, and only after Docker's own codes for what did not start:
+//!
+//! 1. The daemon's events tell which container was made in this time and never started. With the
+//!    container still there, its state has the daemon's message, word for word.
+//! 2. With `--rm` it is gone. After 127, which is Docker's code for a runtime that cannot be executed
+//!    or takes none of its arguments, its registration is looked at. After 125 the failure is
+//!    reproduced: a proof with this runtime and those of the user's options that runsc itself reads.
+//!
+//! A container that did start, and ended with such a code of its own, costs one question.
+
+use std::ffi::OsString;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::context::Context;
+use crate::docker::ask;
+use crate::docker::client::Docker;
+use crate::docker::run_line::RunLine;
+use crate::docker::stop::Stop;
+use crate::error::{Hint, REFUSED};
+use crate::gvisor::binary::Binary;
+use crate::gvisor::failures::{self, Failure};
+use crate::gvisor::proof::{self, Proof};
+use crate::plugin::stop;
+
+/// Docker's codes for a command that cannot be executed, and for one that is not there; a runtime's
+/// failures end up under them by the words that they happen to use.
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+const LIMIT: Duration = Duration::from_secs(5);
+const PROOF_LIMIT: Duration = Duration::from_secs(10);
+
+/// The start that failed.
+pub(super) struct Start<'a> {
+    pub(super) line: &'a RunLine,
+    pub(super) runtime: &'a str,
+    /// Whether the runtime was only remembered, and may no longer be registered.
+    pub(super) remembered: bool,
+    pub(super) began: SystemTime,
+    pub(super) code: u8,
+}
+
+/// What to tell the user, if there is something to tell.
+pub(super) fn hint(context: &Context, docker: &Docker, start: &Start<'_>) -> Option<Hint> {
+    if !matches!(start.code, REFUSED | NOT_EXECUTABLE | NOT_FOUND) {
+        return None;
+    }
+    // A Ctrl-C from here on ends this search and not us before everything is removed.
+    let stop = stop::watch(context).ok()?;
+    let failure = find(context, docker, start, &stop)?;
+    let commands = failure.commands.iter().map(|&command| command.to_owned()).collect();
+    Some(Hint { text: format!("gVisor: {}. {}", failure.cause, failure.fix), commands })
+}
+
+fn find(context: &Context, docker: &Docker, start: &Start<'_>, stop: &Stop) -> Option<&'static Failure> {
+    let made = never_started(docker, start)?;
+    if made.is_empty() {
+        // Nothing was made: the image, the arguments, or a runtime that is gone since.
+        let gone = start.remembered && !ask::runtimes(docker, LIMIT).ok()?.contains_key(start.runtime);
+        return gone.then(|| failures::recognise("unknown or invalid runtime name")).flatten();
+    }
+    for container in &made {
+        let said = said_of(docker, container);
+        if let Some(said) = said.filter(|said| !said.is_empty()) {
+            return failures::recognise(&said);
+        }
+    }
+    match start.code {
+        REFUSED => reproduce(docker, start, stop),
+        NOT_FOUND => by_registration(context, docker, start.runtime),
+        _ => None,
+    }
+}
+
+/// The containers of this image that were made since, and did not start.
+fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<String>> {
+    let image = start.line.image()?.to_string_lossy().into_owned();
+    let time = |time: SystemTime| {
+        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
+    };
+    let (since, until) = (time(start.began), time(SystemTime::now()));
+    let format = "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.image}}";
+    let words =
+        ["events", "--since", &since, "--until", &until, "--filter", "type=container", "--format", format];
+    let answer = docker.command(words).answer_within(LIMIT).ok()??;
+    let events: Vec<Vec<&str>> = answer.stdout.lines().map(|line| line.splitn(3, ' ').collect()).collect();
+    let of = |action: &str| {
+        let events = events.iter().filter(move |event| event.len() == 3 && event[0] == action);
+        events.map(|event| (event[1].to_owned(), event[2] == image)).collect::<Vec<_>>()
+    };
+    let started = of("start");
+    let made =
+        of("create").into_iter().filter(|(id, ours)| *ours && !started.iter().any(|(other, _)| other == id));
+    answer.status.success().then(|| made.map(|(id, _)| id).collect())
+}
+
+/// What the daemon noted about a container that it could not start; `None` if that is gone.
+fn said_of(docker: &Docker, container: &str) -> Option<String> {
+    let inspect = docker.command(["container", "inspect", "--format", "{{.State.Error}}", container]);
+    let answer = inspect.answer_within(LIMIT).ok()??;
+    answer.status.success().then(|| answer.stdout.trim().to_owned())
+}
+
+fn reproduce(docker: &Docker, start: &Start<'_>, stop: &Stop) -> Option<&'static Failure> {
+    let mut options = vec![OsString::from(format!("--runtime={}", start.runtime))];
+    options.extend(start.line.read_by_the_runtime());
+    match proof::attempt(docker, &options, PROOF_LIMIT, stop) {
+        Proof::Failed { failure, .. } => failure,
+        Proof::Hangs { .. } => Some(&failures::HANGS),
+        Proof::Proven { .. } | Proof::NotGvisor { .. } | Proof::Interrupted => None,
+    }
+}
+
+/// Whether the runtime's program is there and takes its arguments, where it is on this machine.
+fn by_registration(context: &Context, docker: &Docker, runtime: &str) -> Option<&'static Failure> {
+    if !ask::endpoint(docker, LIMIT).starts_with("unix://") {
+        return None;
+    }
+    let known = ask::runtimes(docker, LIMIT).ok()?;
+    let runtime = known.get(runtime)?;
+    let path = runtime.path.as_deref().filter(|path| !path.is_empty())?;
+    let Some(binary) = Binary::find(path, context.environment.path.as_deref()) else {
+        return failures::recognise("fork/exec : no such file: log.json");
+    };
+    let complaint = binary.complaint(runtime.runtime_args.as_deref().unwrap_or_default())?;
+    let code = if complaint.contains("flag") && complaint.contains("not defined") { 2 } else { 128 };
+    failures::recognise(&format!("log.json did not terminate successfully: exit status {code}"))
+}

@@ -1,0 +1,32 @@
+//! Another plugin's file: who made it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+const LIMIT: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(rename = "Vendor")]
+    vendor: String,
+}
+
+/// The vendor that the plugin at `path` names, asked as Docker's CLI asks it each time that it lists
+/// its plugins. `None` if it is no plugin.
+#[must_use]
+pub fn vendor(path: &Path) -> Option<String> {
+    let handle = duct::cmd(path, ["docker-cli-plugin-metadata"])
+        .stdin_bytes([])
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .start()
+        .ok()?;
+    let Some(output) = handle.wait_timeout(LIMIT).ok()? else {
+        let _ = handle.kill();
+        return None;
+    };
+    Some(serde_json::from_slice::<Metadata>(&output.stdout).ok()?.vendor)
+}

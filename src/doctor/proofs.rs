@@ -1,0 +1,92 @@
+//! A real container per gVisor runtime, without and with network.
+
+use super::check::{Check, Outcome};
+use super::runtimes::Gvisor;
+use super::{Daemon, Verdict, Wanted};
+use crate::docker::client::Docker;
+use crate::gvisor::failures;
+use crate::gvisor::proof::{self, How, Network, Proof};
+
+/// The verdict is about the runtime that `docker sandbox run` takes.
+pub(super) fn check(
+    wanted: &Wanted<'_>,
+    docker: &Docker,
+    daemon: &Daemon,
+    gvisors: &[Gvisor],
+    sink: &mut dyn FnMut(Check),
+) -> Verdict {
+    let mut verdict = Verdict::Ill;
+    if gvisors.is_empty() {
+        sink(Check::skip("proof", "a sandbox starts", "there is no runtime to start it with"));
+    }
+    for gvisor in gvisors {
+        let mut proven = true;
+        for network in [Network::Without, Network::Default] {
+            let proof = proof::prove(docker, &gvisor.name, network, wanted.proof_limit, &wanted.stop);
+            if proof == Proof::Interrupted {
+                return Verdict::Stopped;
+            }
+            let hangs = matches!(proof, Proof::Hangs { .. });
+            let check = told(gvisor, network, proof, daemon.is_local());
+            proven &= check.result == Outcome::Ok;
+            sink(check);
+            if hangs {
+                // It would hang with a network too, for as long again.
+                break;
+            }
+        }
+        if gvisor.chosen && proven {
+            verdict = Verdict::Healthy;
+        }
+    }
+    verdict
+}
+
+fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
+    let (id, how) = match network {
+        Network::Without => ("proof.without-network", "without network"),
+        Network::Default => ("proof.with-network", "with Docker's default network"),
+    };
+    let what = format!("a container starts in gVisor, runtime `{}`, {how}", gvisor.name);
+    match proof {
+        Proof::Proven { how: How::Host, evidence } => Check::ok(id, what, evidence),
+        Proof::Proven { how: How::Inside, evidence } => {
+            let why = if local {
+                "its process cannot be read"
+            } else {
+                "the daemon's processes cannot be seen from here"
+            };
+            Check::ok(id, what, format!("{evidence}; {why}"))
+        }
+        Proof::NotGvisor { evidence } => {
+            Check::fail(id, what, format!("it started, and not in gVisor: {evidence}")).fix(
+                "Register gVisor itself under this name, and reload:",
+                ["sudo runsc install", "sudo systemctl reload docker"],
+            )
+        }
+        Proof::Failed { text, failure, left } => {
+            let check = Check::fail(id, what, text);
+            let check = match failure {
+                Some(failure) => check.explained(failure),
+                None => {
+                    check.fix("See what the daemon has to say about it:", ["sudo journalctl -u docker -n 50"])
+                }
+            };
+            with_rest(check, left)
+        }
+        Proof::Hangs { limit, left } => {
+            let limit = humantime::format_duration(limit);
+            let seen = format!("it hangs: no container after {limit}, so it was killed");
+            let check = Check::fail(id, what, seen).explained(&failures::HANGS);
+            with_rest(check, left)
+        }
+        Proof::Interrupted => Check::skip(id, what, "stopped"),
+    }
+}
+
+fn with_rest(check: Check, left: Option<String>) -> Check {
+    match left {
+        Some(command) => check.fix("Remove what could not be removed from here:", [command]),
+        None => check,
+    }
+}

@@ -1,0 +1,132 @@
+//! The daemon's runtimes: which are gVisor, what they are given, and which only bear the name.
+
+use super::Daemon;
+use super::check::Check;
+use crate::context::Context;
+use crate::docker::info::Runtime;
+use crate::gvisor::arguments;
+use crate::gvisor::binary::Binary;
+use crate::gvisor::detect::{self, Choice, Identity};
+use crate::ui::shell_line;
+
+/// A registered runtime that is gVisor.
+pub(super) struct Gvisor {
+    /// Its name.
+    pub(super) name: String,
+    /// Its arguments.
+    pub(super) args: Vec<String>,
+    /// Its program, where that is on this machine.
+    pub(super) binary: Option<Binary>,
+    /// What that says of itself.
+    pub(super) version: Option<String>,
+    /// Whether it is the one that `docker sandbox run` takes.
+    pub(super) chosen: bool,
+}
+
+pub(super) fn check(context: &Context, daemon: &Daemon, sink: &mut dyn FnMut(Check)) -> Vec<Gvisor> {
+    let known = daemon.info.runtimes.clone().unwrap_or_default();
+    let choice = detect::choose(&known, None);
+    let mut gvisors = Vec::new();
+    for (name, runtime) in &known {
+        match detect::identify(name, runtime) {
+            Identity::Gvisor => {
+                let chosen = matches!(&choice, Choice::Use { name: chosen, .. } if chosen == name);
+                let gvisor = read(context, daemon, name, runtime, chosen);
+                registered(daemon, &gvisor, runtime, sink);
+                arguments_of(&gvisor, sink);
+                gvisors.push(gvisor);
+            }
+            Identity::Impostor(why) => sink(impostor(name, runtime, why)),
+            Identity::Other => {}
+        }
+    }
+    if gvisors.is_empty() {
+        let names: Vec<&str> = known.keys().map(String::as_str).collect();
+        let seen = format!("none of its runtimes is gVisor: {}", names.join(", "));
+        sink(
+            Check::fail("runtime.none", "a gVisor runtime", seen)
+                .fix("Install and register it:", [context.command_line(["setup"])]),
+        );
+    }
+    // What `run` would take comes first, in the proofs too.
+    gvisors.sort_by_key(|gvisor| !gvisor.chosen);
+    gvisors
+}
+
+fn read(context: &Context, daemon: &Daemon, name: &str, runtime: &Runtime, chosen: bool) -> Gvisor {
+    // A path that another machine's daemon names is no program of this one.
+    let registered = runtime.path.as_deref().filter(|path| !path.is_empty() && daemon.is_local());
+    let binary = registered.and_then(|path| Binary::find(path, context.environment.path.as_deref()));
+    Gvisor {
+        name: name.to_owned(),
+        args: runtime.runtime_args.clone().unwrap_or_default(),
+        version: binary.as_ref().and_then(Binary::version),
+        binary,
+        chosen,
+    }
+}
+
+fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dyn FnMut(Check)) {
+    let (id, what) = ("runtime.registered", format!("runtime `{}`", gvisor.name));
+    let place =
+        match (runtime.path.as_deref().filter(|path| !path.is_empty()), runtime.runtime_type.as_deref()) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(shim)) => format!("the shim {shim}"),
+            (None, None) => "no path".to_owned(),
+        };
+    let args = if gvisor.args.is_empty() { "no arguments".to_owned() } else { shell_line(&gvisor.args) };
+    let platform = arguments::platform(&gvisor.args).unwrap_or_else(|| "its default".to_owned());
+    let version = match (&gvisor.version, daemon.is_local()) {
+        (Some(version), _) => version.clone(),
+        (None, true) => "it does not tell".to_owned(),
+        (None, false) => "not visible from here".to_owned(),
+    };
+    let chosen = if gvisor.chosen { "; `docker sandbox run` takes this one" } else { "" };
+    let seen = format!("{place}, version: {version}, platform: {platform}, {args}{chosen}");
+    let by_path = runtime.path.as_deref().is_some_and(|path| !path.is_empty());
+    sink(if by_path && daemon.is_local() && gvisor.binary.is_none() {
+        Check::fail(id, what, format!("there is no program {place}")).fix(
+            "Find runsc, register it where it is, and reload:",
+            ["command -v runsc", "sudo runsc install", "sudo systemctl reload docker"],
+        )
+    } else {
+        Check::ok(id, what, seen)
+    });
+}
+
+fn arguments_of(gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
+    let what = format!("arguments of `{}`", gvisor.name);
+    let edit = "sudo ${EDITOR:-vi} /etc/docker/daemon.json && sudo systemctl reload docker";
+    if let Some(complaint) = gvisor.binary.as_ref().and_then(|binary| binary.complaint(&gvisor.args)) {
+        let mut line: Vec<String> =
+            gvisor.binary.iter().map(|binary| binary.path().to_string_lossy().into_owned()).collect();
+        line.extend(gvisor.args.iter().cloned());
+        line.push("flags".to_owned());
+        sink(
+            Check::fail("runtime.arguments", what.clone(), format!("runsc refuses them: {complaint}"))
+                .fix("See it refuse them, then correct `runtimeArgs`:", [shell_line(line), edit.to_owned()]),
+        );
+    }
+    let contradictions = arguments::contradictions(&gvisor.args);
+    if !contradictions.is_empty() {
+        sink(
+            Check::fail("runtime.contradiction", what.clone(), contradictions.join("; "))
+                .fix("Leave one of them in `runtimeArgs`:", [edit]),
+        );
+    }
+    let weakening = arguments::weakening(&gvisor.args);
+    if !weakening.is_empty() {
+        sink(
+            Check::warn("runtime.weakened", what, weakening.join("; "))
+                .fix("Take it out of `runtimeArgs` if you do not need it:", [edit]),
+        );
+    }
+}
+
+fn impostor(name: &str, runtime: &Runtime, why: &str) -> Check {
+    let path = runtime.path.as_deref().or(runtime.runtime_type.as_deref()).unwrap_or("no path");
+    Check::fail("runtime.impostor", format!("runtime `{name}`"), format!("{path} is not gVisor: {why}")).fix(
+        "Register gVisor under this name, and reload:",
+        ["sudo runsc install", "sudo systemctl reload docker"],
+    )
+}

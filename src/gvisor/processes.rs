@@ -1,0 +1,57 @@
+//! The processes of this machine, as far as `/proc` shows them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// The id of the process that it is below.
+    pub parent: i32,
+    /// How long it has been there.
+    pub age: Option<Duration>,
+    /// Its command line.
+    pub words: Vec<String>,
+}
+
+/// Every process there is, by its id; empty where there is no `/proc`.
+#[must_use]
+pub fn all() -> BTreeMap<i32, Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return BTreeMap::new() };
+    let uptime = std::fs::read_to_string("/proc/uptime").ok();
+    let uptime: Option<f64> = uptime.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    let read = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the program's name in brackets, which may hold blanks.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let parent = fields.nth(1)?.parse().ok()?;
+        // Field 22: clock ticks since boot, of which Linux has shown 100 in a second since ever.
+        let started: Option<f64> = fields.nth(17).and_then(|ticks| ticks.parse().ok());
+        let seconds = uptime.zip(started).map(|(uptime, ticks)| (uptime - ticks / 100.0).max(0.0));
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let words = line.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let age = seconds.map(Duration::from_secs_f64);
+        Some((pid, Process { parent, age, words: words.filter(|word| !word.is_empty()).collect() }))
+    };
+    let pids = entries.flatten().filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        Some((pid, read(pid)?.1))
+    });
+    pids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_among_them_and_young() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let all = all();
+        let this = &all[&std::process::id().cast_signed()];
+        assert!(this.age.unwrap() < Duration::from_secs(3600), "{this:?}");
+        assert_eq!(this.parent, rustix::process::getppid().unwrap().as_raw_nonzero().get());
+    }
+}
