@@ -4,11 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Output};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::stop::Stop;
 use crate::error::Error;
 use crate::ui::{self, shown};
 
@@ -87,7 +88,70 @@ pub struct Answer {
     pub stderr: String,
 }
 
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
+/// Does not wait for it: something that it started, ssh say, may hold its output open.
+fn kill(handle: &duct::Handle) {
+    for pid in handle.pids() {
+        if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// How a `docker` ended that could have been stopped.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// By itself.
+    Answered(Answer),
+    /// It took too long and was killed.
+    TimedOut,
+    /// Somebody asked for its end, and it was killed.
+    Stopped,
+}
+
 impl DockerCommand {
+    /// Runs it with `input` on its stdin and keeps its output, until it ends, `limit` is over or
+    /// `stop` is asked for. The terminal's Ctrl-C does not reach it: whoever started something with
+    /// it wants to tidy up first.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn answer_unless(&self, stop: &Stop, input: Vec<u8>, limit: Duration) -> anyhow::Result<Ending> {
+        let deadline = Instant::now() + limit;
+        let handle = duct::cmd(&self.program, &self.args)
+            .stdin_bytes(input)
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .env(INNER, "1")
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .start()
+            .with_context(|| format!("cannot run `{self}`"))?;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let slice = left.min(Duration::from_millis(50));
+            if let Some(output) =
+                handle.wait_timeout(slice).with_context(|| format!("cannot wait for `{self}`"))?
+            {
+                return Ok(Ending::Answered(Answer::of(output)));
+            }
+            let stopped = stop.signal().is_some();
+            if stopped || left.is_zero() {
+                kill(&handle);
+                return Ok(if stopped { Ending::Stopped } else { Ending::TimedOut });
+            }
+        }
+    }
+
     /// Runs it without stdin and keeps its output, or `None` if it did not end within `limit`.
     ///
     /// # Errors
@@ -107,16 +171,10 @@ impl DockerCommand {
             .with_context(|| format!("cannot run `{self}`"))?;
         let Some(output) = handle.wait_timeout(limit).with_context(|| format!("cannot wait for `{self}`"))?
         else {
-            // Not waited for: something that it started, ssh say, may hold its output open.
-            for pid in handle.pids() {
-                if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                }
-            }
+            kill(&handle);
             return Ok(None);
         };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Some(Answer { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }))
+        Ok(Some(Answer::of(output)))
     }
 
     /// Starts it with our own stdin, stdout and stderr, in our own process group.

@@ -10,3 +10,4 @@ pub mod flags;
 pub mod grammar;
 pub mod info;
 pub mod run_line;
+pub mod stop;

@@ -4,3 +4,5 @@ pub mod detect;
 pub mod failures;
 pub mod instructions;
 pub mod memory;
+pub mod probe;
+pub mod proof;

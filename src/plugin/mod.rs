@@ -5,5 +5,6 @@ pub mod hooks;
 pub mod invocation;
 mod ledger;
 pub mod metadata;
+pub mod stop;
 pub mod supervise;
 pub mod witness;

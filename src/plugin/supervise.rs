@@ -22,6 +22,9 @@ use crate::docker::client::DockerCommand;
 /// The signals that `docker run` proxies and that would end us.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
+/// SIGTERM, which the end of Docker's socket stands for.
+pub(super) const TERMINATED: u8 = 15;
+
 /// What can happen while the child runs.
 #[derive(Debug)]
 enum Event {
@@ -132,6 +135,13 @@ fn watch_witness(events: &Sender<Event>) -> Option<Child> {
 }
 
 fn watch_socket(socket: &std::ffi::OsStr, events: Sender<Event>) {
+    when_closed(socket, move || {
+        let _ = events.send(Event::Seen(Seen::SocketClosed));
+    });
+}
+
+/// Calls `closed` when Docker's CLI closes its socket.
+pub(super) fn when_closed(socket: &std::ffi::OsStr, closed: impl FnOnce() + Send + 'static) {
     // A socket that cannot be reached is taken for none: that it is closed already is as likely
     // as that it never was there, and the CLI's own end is watched besides.
     let Ok(mut stream) = connect(socket) else { return };
@@ -139,7 +149,7 @@ fn watch_socket(socket: &std::ffi::OsStr, events: Sender<Event>) {
         // The CLI never writes to it.
         let mut nothing = [0; 64];
         while matches!(stream.read(&mut nothing), Ok(1..)) {}
-        let _ = events.send(Event::Seen(Seen::SocketClosed));
+        closed();
     });
 }
 
