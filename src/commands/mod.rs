@@ -4,6 +4,7 @@ mod alias;
 mod config;
 mod refusal;
 mod run;
+mod setup;
 mod trust;
 mod version;
 
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(context: &Context, words: &[OsString]) -> u8 {
 fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     match matches.subcommand() {
         Some(("config", matches)) => config::run(context, matches),
+        Some(("setup", matches)) => setup::run(context, matches),
         Some(("trust", matches)) => trust::trust(context, matches),
         Some(("untrust", matches)) => trust::untrust(context, matches),
         Some(("alias", matches)) => alias::run(matches),

@@ -6,7 +6,12 @@ use crate::stage::gate::Gate;
 use crate::stage::{Cli, Engine, Form, IMAGE, Io, Outcome, Running, Scenario};
 
 /// Sends a signal while the plugin waits for an answer with `marker` in its path, and lets the answer come.
-fn interrupted_while(cli: &Cli, form: Form, marker: &'static str, send: impl Fn(&Running)) -> (Scenario, Outcome) {
+fn interrupted_while(
+    cli: &Cli,
+    form: Form,
+    marker: &'static str,
+    send: impl Fn(&Running),
+) -> (Scenario, Outcome) {
     let scenario = Scenario::with(Engine::named("trixie"), cli.clone());
     let socket = scenario.home().join("gate.sock");
     let gate = Gate::before(&scenario.engine.dir.join("docker.sock"), &socket, marker);
@@ -59,8 +64,9 @@ fn a_hangup_of_docker_alone_during_detection_must_start_nothing() {
 #[test]
 fn a_signal_while_the_container_is_made_must_leave_none_running() {
     for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
-        let seen =
-            interrupted_while(&cli, Form::Docker, "/containers/create", |running| running.signal(Signal::TERM));
+        let seen = interrupted_while(&cli, Form::Docker, "/containers/create", |running| {
+            running.signal(Signal::TERM)
+        });
         assert_nothing_started(&seen);
     }
 }

@@ -89,7 +89,8 @@ fn sigterm_must_end_what_does_not_listen_as_it_does_for_docker_run() {
     let ended = |form| {
         let scenario = Scenario::on("trixie");
         let name = scenario.name();
-        let running = scenario.start_run(form, ["--rm", "--init", "--name", name, IMAGE, "sleep", "600"], Io::Pipes);
+        let running =
+            scenario.start_run(form, ["--rm", "--init", "--name", name, IMAGE, "sleep", "600"], Io::Pipes);
         wait_until("the container runs", || scenario.inspect(name, "{{.State.Running}}") == "true");
         running.signal(Signal::TERM);
         let status = running.end().status;
@@ -182,7 +183,9 @@ fn a_killed_witness_must_not_cost_a_signal() {
 
 #[test]
 fn a_signal_to_the_plugin_alone_must_be_passed_on() {
-    for (signal, name, code) in [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)] {
+    for (signal, name, code) in
+        [(Signal::TERM, "TERM", 143), (Signal::INT, "INT", 130), (Signal::HUP, "HUP", 129)]
+    {
         let scenario = Scenario::on("trixie");
         let running = start(&scenario, Form::Docker, Io::Pipes);
         kill_process(process(&running, "/docker-sandbox"), signal).unwrap();
@@ -197,7 +200,13 @@ fn a_reader_that_goes_away_must_mean_what_it_means_to_docker_run() {
     let script = "\"$0\" \"$@\" | head -c 6";
     let ended = |words: [&str; 2]| {
         let scenario = Scenario::on("trixie").through(["sh", "-c", script]);
-        let outcome = scenario.docker(words.into_iter().chain(["--rm", IMAGE, "sh", "-c", "while echo y; do sleep 0.1; done"]));
+        let outcome = scenario.docker(words.into_iter().chain([
+            "--rm",
+            IMAGE,
+            "sh",
+            "-c",
+            "while echo y; do sleep 0.1; done",
+        ]));
         // Docker leaves it running.
         let state = scenario.inspect(&scenario.container(), "{{.State.Status}}");
         (outcome.status, outcome.out(), outcome.err(), state)

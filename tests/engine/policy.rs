@@ -43,7 +43,8 @@ fn nothing_must_go_below_the_policy() {
     for (scenario, options) in cases {
         for form in [Form::Docker, Form::Direct] {
             let outcome = scenario.run(form, options.iter().chain(&[IMAGE, "true"])).exits(125).prints("");
-            let outcome = outcome.says("this machine's policy (/etc/docker/sandbox-policy.json) allows nothing weaker");
+            let outcome =
+                outcome.says("this machine's policy (/etc/docker/sandbox-policy.json) allows nothing weaker");
             assert_eq!(scenario.containers(), [""; 0], "{outcome}");
         }
     }
@@ -62,7 +63,9 @@ fn what_the_policy_allows_must_work() {
 
 #[test]
 fn a_policy_that_cannot_be_understood_must_stop_everything() {
-    for policy in ["", "{}", "[]", "{", r#"{"weakest-mode": "off"}"#, r#"{"weakest-mode": "none", "more": 1}"#] {
+    for policy in
+        ["", "{}", "[]", "{", r#"{"weakest-mode": "off"}"#, r#"{"weakest-mode": "none", "more": 1}"#]
+    {
         let scenario = under(policy, Scenario::on("trixie"));
         for form in [Form::Docker, Form::Direct] {
             let outcome = scenario.run(form, ["--rm", IMAGE, "true"]).exits(125).prints("");

@@ -162,7 +162,12 @@ fn help_must_list_the_recorded_options() {
 
 /// An answer as it is replayed: exit code, stdout, stderr.
 fn answer(scenario: &Scenario, outcome: &Outcome) -> String {
-    let text = format!("exit {}\n--- stdout\n{}--- stderr\n{}", outcome.status.code().unwrap(), outcome.out(), outcome.err());
+    let text = format!(
+        "exit {}\n--- stdout\n{}--- stderr\n{}",
+        outcome.status.code().unwrap(),
+        outcome.out(),
+        outcome.err()
+    );
     neutral_text(scenario, &text)
 }
 
@@ -170,7 +175,8 @@ fn answer(scenario: &Scenario, outcome: &Outcome) -> String {
 fn docker_must_fail_in_the_recorded_words() {
     for cli in Cli::all() {
         let version = cli.version.clone();
-        let scenario = Scenario::with(Engine::named("trixie"), cli.clone()).env("DOCKER_HOST", "unix:///nonexistent.sock");
+        let scenario = Scenario::with(Engine::named("trixie"), cli.clone())
+            .env("DOCKER_HOST", "unix:///nonexistent.sock");
         for (what, words) in [
             ("info-runtimes", ["info", "--format", "{{json .Runtimes}}"]),
             ("version-server", ["version", "--format", "{{json .Server}}"]),

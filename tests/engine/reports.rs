@@ -7,7 +7,8 @@ use crate::stage::{Form, IMAGE, Scenario};
 #[test]
 fn every_start_must_be_one_line_of_the_audit_log() {
     for form in [Form::Docker, Form::Direct] {
-        let scenario = Scenario::on("trixie").config(r#"{"plugins": {"sandbox": {"audit": "~/audit.jsonl"}}}"#);
+        let scenario =
+            Scenario::on("trixie").config(r#"{"plugins": {"sandbox": {"audit": "~/audit.jsonl"}}}"#);
         scenario.run(form, ["--rm", "-e", "TOKEN=secret", IMAGE, "true"]).exits(0).quietly();
         scenario.run(form, ["--rm", "--no-sandbox", IMAGE, "true"]).exits(0);
         scenario.run(form, ["--rm", "--runtime=runc", IMAGE, "true"]).exits(125);
@@ -76,7 +77,10 @@ fn config_must_show_every_setting_and_its_source() {
             let row = rows.iter().find(|row| row["name"] == name).unwrap();
             (row["value"].as_str().map(str::to_owned), row["source"].as_str().unwrap().to_owned())
         };
-        assert_eq!(row("mode"), (Some("required".into()), "the environment variable `DOCKER_SANDBOX`".into()));
+        assert_eq!(
+            row("mode"),
+            (Some("required".into()), "the environment variable `DOCKER_SANDBOX`".into())
+        );
         assert_eq!(
             row("detect-timeout"),
             (Some("7s".into()), format!("`plugins.sandbox.detect-timeout` in `{file}`"))

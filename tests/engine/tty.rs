@@ -10,7 +10,14 @@ const FORMS: [Form; 2] = [Form::Docker, Form::Direct];
 fn it_must_give_a_terminal_inside() {
     for scenario in Scenario::abreast() {
         for form in FORMS {
-            let words = ["--rm", "-it", IMAGE, "sh", "-c", "test -t 0 -a -t 1 -a -t 2 && echo ready && read line && echo got $line"];
+            let words = [
+                "--rm",
+                "-it",
+                IMAGE,
+                "sh",
+                "-c",
+                "test -t 0 -a -t 1 -a -t 2 && echo ready && read line && echo got $line",
+            ];
             let mut running = scenario.start_run(form, words, Io::Terminal);
             running.wait_for("ready");
             running.press(b"hello\r");
@@ -33,7 +40,8 @@ fn a_resize_must_reach_the_container() {
     let script = "echo ready; while read line; do stty size; done";
     for scenario in Scenario::abreast() {
         for form in FORMS {
-            let mut running = scenario.start_run(form, ["--rm", "-it", IMAGE, "sh", "-c", script], Io::Terminal);
+            let mut running =
+                scenario.start_run(form, ["--rm", "-it", IMAGE, "sh", "-c", script], Io::Terminal);
             running.wait_for("ready");
             wait_for_size(&running, "24 80");
             running.terminal.as_ref().unwrap().resize(33, 99);
@@ -77,7 +85,8 @@ fn ctrl_c_in_a_terminal_must_reach_the_container_as_a_key() {
     for scenario in Scenario::abreast() {
         for form in FORMS {
             let script = "trap 'echo interrupted; exit 42' INT; echo ready; while :; do sleep 0.1; done";
-            let mut running = scenario.start_run(form, ["--rm", "-it", IMAGE, "sh", "-c", script], Io::Terminal);
+            let mut running =
+                scenario.start_run(form, ["--rm", "-it", IMAGE, "sh", "-c", script], Io::Terminal);
             running.wait_for("ready");
             running.press(b"\x03");
             let outcome = running.end().exits(42);
