@@ -18,6 +18,7 @@ Commands:
   run      docker run, inside gVisor
   create   docker create, for gVisor
   doctor   Say what is wrong between here and a container in gVisor
+  setup    Install gVisor, register it with the Docker daemon, and prove that it works
   config   Show the settings in force and where each came from
   trust    Let a project's agent.yaml weaken the sandbox
   untrust  Take the trust in a project's agent.yaml back
