@@ -18,7 +18,7 @@ pub fn tree() -> Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .max_term_width(100)
-        .subcommands([run(), create(), doctor(), config(), trust(), untrust(), alias(), version()])
+        .subcommands([run(), create(), doctor(), config(), setup(), trust(), untrust(), alias(), version()])
 }
 
 fn run() -> Command {
@@ -121,6 +121,47 @@ fn format(help: &'static str) -> Arg {
         .value_parser(["table", "json"])
         .default_value("table")
         .help(help)
+}
+
+fn setup() -> Command {
+    let path = |name: &'static str, value: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name(value)
+            .value_parser(clap::value_parser!(std::path::PathBuf))
+            .value_hint(ValueHint::AnyPath)
+    };
+    let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+    Command::new("setup")
+        .about("Install gVisor, register it with the Docker daemon, and prove that it works")
+        .long_about(
+            "Install gVisor, register it with the Docker daemon, and prove that it works.\n\nThe plan is shown \
+             first. A step that fails takes back what came before it. Running containers are not touched, and the \
+             daemon is not restarted.",
+        )
+        .arg(Arg::new("from").long("from").value_name("SOURCE").value_parser(clap::value_parser!(std::ffi::OsString)).help(
+            "Where gVisor comes from: `apt` (gVisor's repository), `release` or `release=DATE` (gVisor's downloads), \
+             an archive or a runsc with its .sha512 beside it, a folder with a runsc, or the address of an archive \
+             [default: the runsc that is there, else apt where that exists, else release]",
+        ))
+        .arg(flag("undo").help("Take back what setup did; without --name, for every name"))
+        .arg(flag("dry-run").help("Print the plan and what would change in daemon.json, and change nothing"))
+        .arg(flag("yes").short('y').help("Do not ask"))
+        .arg(Arg::new("name").long("name").value_name("NAME").help("The runtime's name [default: runsc]"))
+        .arg(Arg::new("platform").long("platform").value_name("PLATFORM").value_parser(["systrap", "kvm"]).help(
+            "How gVisor catches system calls; kvm is tried on this machine before it is registered",
+        ))
+        .arg(
+            Arg::new("runtime-arg")
+                .long("runtime-arg")
+                .value_name("ARG")
+                .action(ArgAction::Append)
+                .allow_hyphen_values(true)
+                .help("An option for runsc, `--network=host` for example; can be given more than once"),
+        )
+        .arg(path("prefix", "DIR").help("Where the programs go [default: /usr/local/bin; rootless Docker: ~/.local/bin]"))
+        .arg(path("config-file", "FILE").help("The daemon's configuration [default: the one that it uses]"))
+        .arg(path("pidfile", "FILE").help("The daemon's pid file [default: the daemon is found by its socket]"))
 }
 
 fn file() -> Arg {

@@ -17,6 +17,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// Where caches go: `XDG_CACHE_HOME/docker-sandbox`.
     pub cache: Option<PathBuf>,
+    /// Where programs keep their configuration: `XDG_CONFIG_HOME`.
+    pub config: Option<PathBuf>,
     /// Where what the user trusts goes: `XDG_DATA_HOME/docker-sandbox`.
     pub data: Option<PathBuf>,
     /// `PATH`.
@@ -50,6 +52,7 @@ impl Environment {
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             home: dirs::home_dir(),
             cache: dirs::cache_dir().map(|folder| folder.join("docker-sandbox")),
+            config: dirs::config_dir(),
             data: dirs::data_dir().map(|folder| folder.join("docker-sandbox")),
             path: variable("PATH"),
             // Set and empty is a value that is no mode: an error, never a guess.

@@ -13,6 +13,7 @@ pub mod gvisor;
 pub mod plugin;
 pub mod sandbox;
 pub mod settings;
+pub mod setup;
 pub mod ui;
 
 use std::ffi::OsString;

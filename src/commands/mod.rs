@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod refusal;
 mod run;
+mod setup;
 mod trust;
 mod version;
 
@@ -44,6 +45,7 @@ fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<u8> {
     let done = match matches.subcommand() {
         Some(("doctor", matches)) => return doctor::run(context, matches),
         Some(("config", matches)) => config::run(context, matches),
+        Some(("setup", matches)) => setup::run(context, matches),
         Some(("trust", matches)) => trust::trust(context, matches),
         Some(("untrust", matches)) => trust::untrust(context, matches),
         Some(("alias", matches)) => alias::run(matches),

@@ -34,8 +34,15 @@ impl DaemonProcess {
     /// The process that serves `socket`, if it is a root dockerd that shares our view of processes.
     #[must_use]
     pub fn behind(socket: &Path) -> Option<Self> {
+        Self::served_by(socket, 0)
+    }
+
+    /// The process that serves `socket`, if it is a dockerd of the user `owner` that shares our view of
+    /// processes: a rootless one is its user's.
+    #[must_use]
+    pub fn served_by(socket: &Path, owner: u32) -> Option<Self> {
         let peer = peer_of(socket)?;
-        if let Some(daemon) = Self::read(peer) {
+        if let Some(daemon) = Self::with_pid(peer, owner) {
             return Some(daemon);
         }
         // systemd made the socket (`dockerd -H fd://`): the kernel names systemd as the peer.
@@ -44,12 +51,14 @@ impl DaemonProcess {
             return None;
         }
         let pid = std::fs::read_to_string(SYSTEM_PID_FILE).ok()?.trim().parse().ok()?;
-        Self::read(pid).filter(|daemon| {
+        Self::with_pid(pid, owner).filter(|daemon| {
             daemon.flag_values(&["-H", "--host"]).iter().any(|host| host.starts_with("fd://"))
         })
     }
 
-    fn read(pid: i32) -> Option<Self> {
+    /// The process `pid`, if it is such a dockerd.
+    #[must_use]
+    pub fn with_pid(pid: i32, owner: u32) -> Option<Self> {
         let file = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).ok();
         let command_line: Vec<String> = file("cmdline")?
             .split(|&byte| byte == 0)
@@ -63,7 +72,7 @@ impl DaemonProcess {
         let status = String::from_utf8(file("status")?).ok()?;
         let field =
             |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::split_whitespace);
-        if field("NSpid:")?.count() != 1 || field("Uid:")?.next() != Some("0") {
+        if field("NSpid:")?.count() != 1 || field("Uid:")?.next()?.parse() != Ok(owner) {
             return None;
         }
         // The second field is the program's name in brackets, which may hold blanks.
@@ -78,6 +87,42 @@ impl DaemonProcess {
             .map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec()))
             .collect();
         Some(daemon)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The configuration file that its command line names, as it sees it.
+    #[must_use]
+    pub fn named_configuration(&self) -> Option<PathBuf> {
+        self.flag_values(&["--config-file"]).pop().map(PathBuf::from)
+    }
+
+    /// The runtimes that its command line registers, `NAME=PATH`.
+    #[must_use]
+    pub fn runtimes_on_its_command_line(&self) -> Vec<String> {
+        self.flag_values(&["--add-runtime"])
+    }
+
+    /// Whether it still runs: the number of a process that ended is given to another one day.
+    #[must_use]
+    pub fn still_runs(&self, owner: u32) -> bool {
+        Self::with_pid(self.pid, owner)
+            .is_some_and(|now| now.boot == self.boot && now.started == self.started)
+    }
+
+    /// Whether `path` is the same file for it as for us; `None` where we may not look.
+    #[must_use]
+    pub fn shares(&self, path: &Path) -> Option<bool> {
+        let theirs = self.in_its_root(path);
+        if theirs == path {
+            return None;
+        }
+        let id = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        Some(id(&theirs) == id(path))
     }
 
     fn configuration_file(&self) -> PathBuf {
@@ -201,6 +246,6 @@ mod tests {
 
     #[test]
     fn a_process_that_is_no_dockerd_is_nobody() {
-        assert_eq!(DaemonProcess::read(std::process::id().cast_signed()), None);
+        assert_eq!(DaemonProcess::with_pid(std::process::id().cast_signed(), 0), None);
     }
 }

@@ -107,7 +107,11 @@ pub fn remove(
     keep_runtimes: bool,
 ) -> Result<Option<String>, Problem> {
     let Some(Parsed { text, top, runtimes }) = Parsed::read(text)? else {
-        return Ok(if *former == Former::Absent { None } else { Some(String::from_utf8_lossy(text).into_owned()) });
+        return Ok(if *former == Former::Absent {
+            None
+        } else {
+            Some(String::from_utf8_lossy(text).into_owned())
+        });
     };
     let Some(runtimes) = runtimes else { return Ok(Some(text.to_owned())) };
     let found = runtimes.named(name);
@@ -115,7 +119,9 @@ pub fn remove(
         return Err(twice(text, second));
     }
     if let Former::Entry(old) = former {
-        return Ok(Some(found.first().map_or(text.to_owned(), |member| splice(text, member.value.clone(), old))));
+        return Ok(Some(
+            found.first().map_or(text.to_owned(), |member| splice(text, member.value.clone(), old)),
+        ));
     }
     let gap = |gap: &Option<String>| gap.clone().unwrap_or_default();
     let ours_alone = runtimes.members.len() == found.len();
@@ -140,12 +146,38 @@ pub fn remove(
     })
 }
 
-/// How `name` is registered in `text`, if it is.
+/// How a name is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Not at all.
+    Nothing,
+    /// With what an [`Entry`] says.
+    Entry(Entry),
+    /// In another way; its text.
+    Other(String),
+}
+
+impl Found {
+    /// What the text of one registration says.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        registered(text).map_or_else(|| Self::Other(text.to_owned()), Self::Entry)
+    }
+
+    /// The entry, if it is one.
+    #[must_use]
+    pub fn entry(self) -> Option<Entry> {
+        if let Self::Entry(entry) = self { Some(entry) } else { None }
+    }
+}
+
+/// How `name` is registered in `text`; nothing where that is no daemon.json.
 #[must_use]
-pub fn find(text: &[u8], name: &str) -> Option<Entry> {
-    let parsed = Parsed::read(text).ok()??;
-    let member = parsed.runtimes?.named(name).first()?.value.clone();
-    registered(&parsed.text[member])
+pub fn find(text: &[u8], name: &str) -> Found {
+    let Ok(Some(Parsed { text, runtimes: Some(runtimes), .. })) = Parsed::read(text) else {
+        return Found::Nothing;
+    };
+    runtimes.named(name).first().map_or(Found::Nothing, |member| Found::read(&text[member.value.clone()]))
 }
 
 /// The paths of all registered binaries but that of `name`.
@@ -189,10 +221,13 @@ impl<'a> Parsed<'a> {
             let what = format!("it is {}, not an object", kind(&value));
             return Err(Problem { line: line_of(bytes, first), what });
         };
-        let problem = |member: &Member, what: String| Problem { line: line_of(bytes, member.whole.start), what };
-        if let Some(other) = top.members.iter().find(|member| {
-            member.key != "runtimes" && member.key.eq_ignore_ascii_case("runtimes")
-        }) {
+        let problem =
+            |member: &Member, what: String| Problem { line: line_of(bytes, member.whole.start), what };
+        if let Some(other) = top
+            .members
+            .iter()
+            .find(|member| member.key != "runtimes" && member.key.eq_ignore_ascii_case("runtimes"))
+        {
             return Err(problem(other, format!("Docker takes `{}` for `runtimes`", other.key)));
         }
         let runtimes = match top.named("runtimes")[..] {
@@ -255,7 +290,13 @@ fn value(style: &Style, entry: &Entry, depth: usize) -> String {
 }
 
 /// Puts `member` behind the last one. For an empty object also what stood between its braces.
-fn insert(text: &str, object: &Object, style: &Style, member: &str, depth: usize) -> (String, Option<String>) {
+fn insert(
+    text: &str,
+    object: &Object,
+    style: &Style,
+    member: &str,
+    depth: usize,
+) -> (String, Option<String>) {
     match object.members.last() {
         Some(last) => {
             let at = last.whole.end;

@@ -84,7 +84,8 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
             }
             // A number, true, false or null.
             _ => {
-                while bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)) {
+                while bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+                {
                     at += 1;
                 }
             }
@@ -131,7 +132,11 @@ impl Style {
 
     /// The beginning of a line, `depth` levels in; on one line, nothing.
     pub(super) fn start(&self, depth: usize) -> String {
-        if self.line.is_empty() { String::new() } else { format!("{}{}", self.line, self.indent.repeat(depth)) }
+        if self.line.is_empty() {
+            String::new()
+        } else {
+            format!("{}{}", self.line, self.indent.repeat(depth))
+        }
     }
 
     /// What stands behind a comma, before the next member `depth` levels in.

@@ -1,0 +1,421 @@
+//! `docker sandbox setup`: gVisor onto this machine and into its Docker daemon, and out again.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ArgMatches;
+
+use crate::context::Context;
+use crate::docker::ask;
+use crate::docker::client::Docker;
+use crate::docker::daemon::DaemonProcess;
+use crate::docker::stop::Stop;
+use crate::error::{self, Error};
+use crate::gvisor::detect::USUAL_NAME;
+use crate::plugin;
+use crate::setup::daemon_json::{self, Entry};
+use crate::setup::install::{self, Order, Work};
+use crate::setup::journal::Journal;
+use crate::setup::reload::Daemon;
+use crate::setup::source::{self, Source};
+use crate::setup::steps::{Event, Interrupted};
+use crate::setup::target::{self, Facts, Kind, Target, Wishes};
+use crate::setup::tool::Tools;
+use crate::setup::{file, register, runsc, undo};
+use crate::ui::{self, plain, shown};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
+    let wanted = Wanted::read(context, matches)?;
+    let docker = context.docker()?;
+    let target = find_target(context, &wanted, &docker)?;
+    let daemon = Daemon { docker, process: target.daemon.clone(), owner: target.owner };
+    let outcome = if wanted.undo {
+        take_back(context, &wanted, &target, &daemon)
+    } else {
+        put_in(context, &wanted, &target, &daemon)
+    };
+    outcome.map_err(|error| match error.downcast_ref::<Interrupted>() {
+        Some(Interrupted(signal)) => {
+            let code = 128_u8.saturating_add(*signal);
+            error.context(Error::new("setup was stopped before it was done").code(code))
+        }
+        None => error,
+    })
+}
+
+/// The command line, checked.
+struct Wanted {
+    name: Option<String>,
+    source: Option<Source>,
+    /// `--runtime-arg` and `--platform`.
+    args: Vec<String>,
+    wishes: Wishes,
+    pidfile: Option<PathBuf>,
+    undo: bool,
+    dry_run: bool,
+    yes: bool,
+    /// The words as given, but those that only root need not repeat.
+    words: Vec<OsString>,
+}
+
+impl Wanted {
+    fn read(context: &Context, matches: &ArgMatches) -> anyhow::Result<Self> {
+        let path = |name: &str| matches.get_one::<PathBuf>(name).map(|path| context.absolute(path));
+        let name = matches.get_one::<String>("name").cloned();
+        if let Some(name) = &name {
+            check_name(name)?;
+        }
+        let source = matches.get_one::<OsString>("from");
+        let source = source.map(|from| source::parse(from, &context.environment.folder)).transpose()?;
+        let given: Vec<String> = matches.get_many("runtime-arg").into_iter().flatten().cloned().collect();
+        given.iter().try_for_each(|word| runsc::check_argument(word))?;
+        let platform = matches.get_one::<String>("platform").map(|platform| format!("--platform={platform}"));
+        let args = platform.into_iter().chain(given).collect();
+        let wishes = Wishes { config: path("config-file"), prefix: path("prefix") };
+        let mut words: Vec<OsString> = vec!["setup".into()];
+        for id in ["from", "config-file", "pidfile", "prefix", "runtime-arg", "platform", "name"] {
+            for value in matches.get_raw(id).into_iter().flatten() {
+                // What was a default is not a wish.
+                if matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine) {
+                    let mut word = OsString::from(format!("--{id}="));
+                    word.push(value);
+                    words.push(word);
+                }
+            }
+        }
+        let flag = |id: &str| matches.get_flag(id);
+        for id in ["undo", "dry-run", "yes"] {
+            if flag(id) {
+                words.push(format!("--{id}").into());
+            }
+        }
+        let (undo, dry_run, yes) = (flag("undo"), flag("dry-run"), flag("yes"));
+        Ok(Self { name, source, args, wishes, pidfile: path("pidfile"), undo, dry_run, yes, words })
+    }
+}
+
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain) && name != "runc" {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "--name {}: letters, digits and -_. only, and `runc` is Docker's own",
+        shown(name)
+    ))
+    .code(error::USAGE)
+    .hint("for example:", "docker sandbox setup --name runsc-kvm --platform kvm")
+    .into())
+}
+
+fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::Result<Target> {
+    let user = rustix::process::geteuid().as_raw();
+    let endpoint = ask::endpoint(docker, LIMIT);
+    let sudo = sudo_line(wanted, &endpoint);
+    let info = match ask::about(docker, LIMIT) {
+        Ok(info) if info.server_version.is_empty() && !wanted.undo => {
+            // Docker's CLI answers for itself where the daemon does not.
+            return Err(ask::runtimes(docker, LIMIT)
+                .err()
+                .unwrap_or_else(|| anyhow::anyhow!("no daemon answers")));
+        }
+        Ok(info) => info,
+        Err(_) if wanted.undo => crate::docker::info::Info::default(),
+        Err(_) if user != 0 && endpoint.starts_with("unix://") && !can_connect(&endpoint) => {
+            return Err(target::needs_root(&sudo));
+        }
+        Err(error) => return Err(error),
+    };
+    let owner = target::owner(&info, user);
+    let daemon = match &wanted.pidfile {
+        Some(pidfile) => Some(behind(pidfile, owner)?),
+        None => {
+            let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
+            socket.and_then(|socket| DaemonProcess::served_by(&socket, owner))
+        }
+    };
+    let environment = &context.environment;
+    let facts = Facts {
+        info,
+        endpoint,
+        daemon,
+        user,
+        home: environment.home.clone(),
+        config_home: environment.config.clone(),
+    };
+    let verify = context.command_line(["run", "--rm", "busybox", "dmesg"]);
+    target::find(&facts, &wanted.wishes, &verify, &sudo, wanted.undo)
+}
+
+fn can_connect(endpoint: &str) -> bool {
+    let socket = endpoint.strip_prefix("unix://").unwrap_or(endpoint);
+    match std::os::unix::net::UnixStream::connect(socket) {
+        Err(error) => error.kind() != std::io::ErrorKind::PermissionDenied,
+        Ok(_) => true,
+    }
+}
+
+fn behind(pidfile: &Path, owner: u32) -> anyhow::Result<DaemonProcess> {
+    let text = std::fs::read_to_string(pidfile).with_context(|| format!("cannot read {}", shown(pidfile)))?;
+    let daemon = text.trim().parse().ok().and_then(|pid| DaemonProcess::with_pid(pid, owner));
+    daemon.ok_or_else(|| {
+        Error::new(format!("{} names no running dockerd of this machine", shown(pidfile)))
+            .hint("see which there are:", "pgrep -a dockerd")
+            .into()
+    })
+}
+
+/// sudo finds neither the user's plugins nor their context: so this binary, and the daemon by its address.
+fn sudo_line(wanted: &Wanted, endpoint: &str) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("docker-sandbox"));
+    let mut words = vec![OsString::from("sudo"), program.into_os_string()];
+    if !endpoint.is_empty() && endpoint != "unix:///var/run/docker.sock" {
+        words.push(format!("--host={endpoint}").into());
+    }
+    words.extend(wanted.words.iter().cloned());
+    ui::shell_line(words)
+}
+
+fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) -> anyhow::Result<()> {
+    let name = wanted.name.clone().unwrap_or_else(|| USUAL_NAME.to_owned());
+    let process = target.daemon.as_ref().context("the daemon's process is not known")?;
+    let on_command_line = process.runtimes_on_its_command_line();
+    if !on_command_line.is_empty() {
+        let message = format!(
+            "this daemon gets its runtimes on its command line ({}), and would not start with others in {}",
+            plain(&on_command_line.join(", ")),
+            shown(&target.config)
+        );
+        let add = format!("--add-runtime={name}={}", target.prefix.join("runsc").display());
+        return Err(Error::new(message).hint("add this to its command line, and restart it:", add).into());
+    }
+    let mut tools = Tools { path: context.environment.path.clone(), stop: Stop::default() };
+    let now = file::read(&target.real_config)?;
+    let there = daemon_json::find(now.as_deref().unwrap_or_default(), &name).entry();
+    let source = wanted.source.clone().unwrap_or_else(|| choose(&tools, target, there.as_ref()));
+    let source = stay_in_place(source, &target.prefix);
+    let args = arguments(wanted, target, there.as_ref());
+    let path = match &source {
+        Source::Found(path) => path.clone(),
+        Source::Apt => PathBuf::from("/usr/bin/runsc"),
+        _ => target.prefix.join("runsc"),
+    };
+    let entry = Entry { path: path.to_string_lossy().into_owned(), args: args.clone() };
+    let plan = register::plan(&target.real_config, &name, &entry)?;
+    let text = plan_text(&name, &source, target, process, &plan);
+    if wanted.dry_run {
+        return ui::out(&format!("{text}\nNothing was changed.\n"));
+    }
+    ui::err(&text);
+    ask_user(wanted, &context.command_line(["setup", "--yes"]))?;
+    tools.stop = plugin::stop::watch(context).context("cannot watch for signals")?;
+    let cache =
+        context.environment.cache.clone().unwrap_or_else(|| PathBuf::from("/var/cache/docker-sandbox"));
+    let progress = std::io::stderr().is_terminal();
+    let order = Order { name, args, source, downloads: cache.join("downloads"), progress };
+    let mut report = tell;
+    let mut work = Work { tools: &tools, daemon, target, report: &mut report };
+    install::run(&mut work, &order)?;
+    ui::note(&format!(
+        "gVisor is set up as {}; to take it back: {}",
+        shown(&order.name),
+        context.command_line(["setup", "--undo"])
+    ));
+    Ok(())
+}
+
+/// Without `--from`: what is there, else what the machine's package manager has, else a release.
+fn choose(tools: &Tools, target: &Target, there: Option<&Entry>) -> Source {
+    let registered = there.map(|entry| entry.path.as_str());
+    let seen = |path: &PathBuf| target.daemon.as_ref().and_then(|daemon| daemon.shares(path)) != Some(false);
+    match runsc::on_this_machine(tools, registered, &target.prefix).filter(seen) {
+        Some(path) => Source::Found(path),
+        None if target.kind == Kind::System && tools.find("apt-get").is_some() => Source::Apt,
+        None => Source::Release("latest".to_owned()),
+    }
+}
+
+/// A folder that is the destination is used where it is.
+fn stay_in_place(source: Source, prefix: &Path) -> Source {
+    match &source {
+        Source::Folder(folder) if folder.canonicalize().ok() == prefix.canonicalize().ok() => {
+            Source::Found(prefix.join("runsc"))
+        }
+        _ => source,
+    }
+}
+
+/// What the user wants, else what is registered already; rootless Docker has no say over cgroups.
+fn arguments(wanted: &Wanted, target: &Target, there: Option<&Entry>) -> Vec<String> {
+    let mut args = match there {
+        Some(entry) if wanted.args.is_empty() => entry.args.clone(),
+        _ => wanted.args.clone(),
+    };
+    let ignore = "--ignore-cgroups";
+    if target.kind == Kind::Rootless && !args.iter().any(|word| word.trim_start_matches('-') == &ignore[2..])
+    {
+        args.insert(0, ignore.to_owned());
+    }
+    args
+}
+
+fn plan_text(
+    name: &str,
+    source: &Source,
+    target: &Target,
+    process: &DaemonProcess,
+    plan: &register::Plan,
+) -> String {
+    let mut steps = vec![source.to_string()];
+    if !matches!(source, Source::Found(_) | Source::Apt) {
+        steps.push(format!("place it into {}", shown(&target.prefix)));
+    }
+    let config = shown(&target.config);
+    let linked = if target.config == target.real_config {
+        String::new()
+    } else {
+        format!(", which is {}", shown(&target.real_config))
+    };
+    steps.push(format!("register `{name}` in {config}{linked}"));
+    steps.push(format!(
+        "have the daemon (process {}) read it; running containers are not touched",
+        process.pid()
+    ));
+    steps.push("prove it: start a container of our own, look at it, remove it".to_owned());
+    let mut text = String::from("docker sandbox setup does this, and takes it back if a step fails:\n");
+    for (number, step) in steps.iter().enumerate() {
+        let _ = writeln!(text, "  {}. {step}", number + 1);
+    }
+    let before = plan.before.as_deref().unwrap_or_default();
+    if plan.added.former.is_some() {
+        let _ = writeln!(
+            text,
+            "\n{}:\n{}",
+            plain(&target.config.to_string_lossy()),
+            diff(before, &plan.added.text)
+        );
+    } else {
+        let _ = writeln!(text, "\n{config} says so already.");
+    }
+    text
+}
+
+/// The lines that go and come, with one around them; what we do is in one place.
+fn diff(before: &str, after: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let start = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let ends = old[start..].iter().rev().zip(new[start..].iter().rev());
+    let end = ends.take_while(|(old, new)| old == new).count();
+    let mut lines = Vec::new();
+    let mut show = |sign: char, part: &[&str]| {
+        lines.extend(part.iter().map(|line| format!("  {sign}{}\n", plain(line).replace("\\u{9}", "\t"))));
+    };
+    show(' ', &new[start.saturating_sub(1)..start]);
+    show('-', &old[start..old.len() - end]);
+    show('+', &new[start..new.len() - end]);
+    show(' ', &new[new.len() - end..(new.len() - end + 1).min(new.len())]);
+    lines.concat()
+}
+
+fn ask_user(wanted: &Wanted, with_yes: &str) -> anyhow::Result<()> {
+    if wanted.yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::new("there is no terminal to ask on; nothing was changed")
+            .code(error::USAGE)
+            .hint("say yes beforehand:", with_yes)
+            .into());
+    }
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(b"Do this? [y/N] ").and_then(|()| stderr.flush());
+    drop(stderr);
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read the answer")?;
+    if ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()) {
+        return Ok(());
+    }
+    Err(Error::new("not confirmed; nothing was changed").into())
+}
+
+fn take_back(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) -> anyhow::Result<()> {
+    let known = Journal::names(&target.real_config);
+    let names: Vec<String> = known
+        .into_iter()
+        .filter(|name| wanted.name.as_ref().is_none_or(|wanted| wanted == name))
+        .rev()
+        .collect();
+    if names.is_empty() {
+        let config = shown(&target.real_config);
+        return Err(Error::new(format!("no setup is on record for {config}: there is nothing to undo"))
+            .hint(
+                "if it was for another file, name that:",
+                context.command_line(["setup", "--undo", "--config-file", "FILE"]),
+            )
+            .into());
+    }
+    let list: Vec<String> = names.iter().map(shown).collect();
+    let text = format!(
+        "docker sandbox setup --undo takes {} out of {} again, and what was installed for it.\n",
+        list.join(", "),
+        shown(&target.config)
+    );
+    if wanted.dry_run {
+        return ui::out(&format!("{text}Nothing was changed.\n"));
+    }
+    ui::err(&text);
+    ask_user(wanted, &context.command_line(["setup", "--undo", "--yes"]))?;
+    let daemon = daemon.process.is_some().then_some(daemon);
+    if daemon.is_none() {
+        ui::warn("no running daemon is known for it: only files are put back");
+    }
+    let tools = Tools { path: context.environment.path.clone(), stop: plugin::stop::watch(context)? };
+    for name in &names {
+        if let Some(daemon) = daemon {
+            undo::check_unused(&daemon.docker, name)?;
+        }
+        let mut journal = Journal::open(&target.real_config, name)?;
+        undo::undo(&mut journal, daemon, &tools, &mut tell)?;
+    }
+    ui::note("everything is as it was before setup");
+    Ok(())
+}
+
+fn tell(event: Event) {
+    match event {
+        Event::Begins(what) => ui::err(&format!("- {what}\n")),
+        Event::Done(what) => ui::err(&format!("  ok: {what}\n")),
+        Event::Undone(what) => ui::err(&format!("  taken back: {what}\n")),
+        Event::Warning(what) => ui::warn(&what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_diff_shows_what_comes_and_goes() {
+        assert_eq!(diff("", "{\n}\n"), "  +{\n  +}\n");
+        assert_eq!(
+            diff("{\n  \"a\": 1\n}\n", "{\n  \"a\": 1,\n  \"b\": 2\n}\n"),
+            "   {\n  -  \"a\": 1\n  +  \"a\": 1,\n  +  \"b\": 2\n   }\n"
+        );
+    }
+
+    #[test]
+    fn names_that_docker_has_or_a_shell_reads_are_refused() {
+        for fine in ["runsc", "runsc-kvm", "gv_1.2"] {
+            assert!(check_name(fine).is_ok(), "{fine}");
+        }
+        for bad in ["", "runc", "-x", "a b", "a/b", "../x"] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}

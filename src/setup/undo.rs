@@ -1,0 +1,153 @@
+//! A change taken back: by `--undo`, after a step that failed, after a run that was killed.
+
+use std::path::Path;
+
+use super::change::Change;
+use super::journal::Journal;
+use super::place::{self, TakenBack};
+use super::reload::Daemon;
+use super::steps::{Event, Report};
+use super::tool::Tools;
+use super::{apt, daemon_json, file, register};
+use crate::docker::client::Docker;
+use crate::docker::stop::Stop;
+use crate::error::Error;
+use crate::ui::shown;
+
+/// Takes back all that is on record for `journal`'s name. Returns whether there was anything.
+///
+/// # Errors
+/// Something cannot be taken back: the record stays.
+pub fn undo(
+    journal: &mut Journal,
+    daemon: Option<&Daemon>,
+    tools: &Tools,
+    report: &mut dyn Report,
+) -> anyhow::Result<bool> {
+    let recovered = recover(journal, daemon, tools, report)?;
+    let Some(done) = journal.record.done.clone() else { return Ok(recovered) };
+    take_back(journal, &done, daemon, tools, report)?;
+    journal.record.done = None;
+    journal.save()?;
+    remove_folders(&done);
+    Ok(true)
+}
+
+/// Takes back what a run that was killed has left. Returns whether there was one.
+///
+/// # Errors
+/// Something cannot be taken back: the record stays.
+pub fn recover(
+    journal: &mut Journal,
+    daemon: Option<&Daemon>,
+    tools: &Tools,
+    report: &mut dyn Report,
+) -> anyhow::Result<bool> {
+    let Some(pending) = journal.record.pending.clone() else { return Ok(false) };
+    report.begins("take back what an interrupted run has left".to_owned());
+    take_back(journal, &pending, daemon, tools, report)?;
+    journal.record.pending = None;
+    journal.save()?;
+    if journal.record.done.is_none() {
+        remove_folders(&pending);
+    }
+    Ok(true)
+}
+
+/// Takes `change` back, the last part first. Nobody's signal ends that halfway.
+///
+/// # Errors
+/// A part cannot be taken back; what comes before it stays as well.
+fn take_back(
+    journal: &Journal,
+    change: &Change,
+    daemon: Option<&Daemon>,
+    tools: &Tools,
+    report: &mut dyn Report,
+) -> anyhow::Result<()> {
+    let tools = Tools { stop: Stop::default(), ..tools.clone() };
+    if let Some(registered) = &change.registered {
+        register::take_back(journal, registered, daemon, report)?;
+        report.tell(Event::Undone(format!("`{}` is out of {}", journal.name, shown(&journal.config))));
+    }
+    let config = file::read(&journal.config)?.unwrap_or_default();
+    let others = daemon_json::other_paths(&config, &journal.name);
+    let is_used = |path: &Path| {
+        let folder = path.parent();
+        others
+            .iter()
+            .map(Path::new)
+            .find(|other| other.parent() == folder && other.starts_with(folder.unwrap_or(path)))
+    };
+    if let Some(done) = &change.apt {
+        apt::take_back(&tools, done)?;
+        report.tell(Event::Undone("apt's part".to_owned()));
+    }
+    for placed in change.placed.iter().rev() {
+        if let Some(other) = is_used(&placed.to) {
+            let text =
+                format!("{} stays: another runtime in daemon.json uses {}", shown(&placed.to), shown(other));
+            report.tell(Event::Warning(text));
+            continue;
+        }
+        match place::take_back(placed)? {
+            TakenBack::Yes if placed.kept.is_some() => {
+                report.tell(Event::Undone(format!("{} is the previous one", shown(&placed.to))));
+            }
+            TakenBack::Yes => report.tell(Event::Undone(format!("{} is gone", shown(&placed.to)))),
+            TakenBack::NotThere => {}
+            TakenBack::Foreign => {
+                let text = format!("{} was replaced by somebody else since, and stays", shown(&placed.to));
+                report.tell(Event::Warning(text));
+            }
+        }
+    }
+    change.stages.iter().try_for_each(|stage| file::remove_all(stage))
+}
+
+/// Folders that we made go if nobody has put anything into them.
+pub(super) fn remove_folders(change: &Change) {
+    for folder in change.folders.iter().rev() {
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+/// Refuses to take a runtime from under running containers: they could not be stopped any more.
+///
+/// # Errors
+/// There are some, or the daemon does not answer.
+pub fn check_unused(docker: &Docker, name: &str) -> anyhow::Result<()> {
+    let limit = std::time::Duration::from_secs(20);
+    let ask = |args: Vec<String>| -> anyhow::Result<String> {
+        let answer = docker.command(args).answer_within(limit)?;
+        let answer = answer.filter(|answer| answer.status.success());
+        answer
+            .map(|answer| answer.stdout)
+            .ok_or_else(|| Error::new("the daemon does not say which containers run").into())
+    };
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let running = ask(words(&["ps", "--quiet", "--no-trunc"]))?;
+    if running.trim().is_empty() {
+        return Ok(());
+    }
+    let mut inspect = words(&["inspect", "--format", "{{.HostConfig.Runtime}} {{.Name}}"]);
+    inspect.extend(running.split_whitespace().map(str::to_owned));
+    // One that ended in between makes inspect fail; those that are left are looked at next time.
+    let users: Vec<String> = ask(inspect)?
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(runtime, _)| *runtime == name)
+        .map(|(_, container)| container.trim_start_matches('/').to_owned())
+        .collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let mut stop = vec!["stop".to_owned()];
+    stop.extend(users.iter().cloned());
+    Err(Error::new(format!(
+        "containers run in `{name}`: {}; nothing was changed",
+        crate::ui::plain(&users.join(", "))
+    ))
+    .hint("stop them first:", docker.shown(stop))
+    .into())
+}
