@@ -16,6 +16,7 @@ use super::source::Source;
 use super::steps::{self, Event, Interrupted, Report};
 use super::target::Target;
 use super::tool::Tools;
+use super::undo::INTERRUPTED;
 use super::{apt, checksum, fetch, file, place, register, source, undo, unpack};
 use crate::error::{Error, Hint};
 use crate::gvisor::proof::{self, Network, Proof};
@@ -61,7 +62,7 @@ pub fn run(work: &mut Work<'_>, order: &Order) -> anyhow::Result<String> {
     let folder = work.target.real_config.parent().unwrap_or(Path::new("/"));
     make_folder(folder, &mut change)?;
     let mut journal = Journal::open(&work.target.real_config, &order.name)?;
-    undo::recover(&mut journal, Some(work.daemon), work.tools, work.report)?;
+    undo::recover(&mut journal, Some(work.daemon), work.tools, INTERRUPTED, work.report)?;
     make_folder(folder, &mut change)?;
     journal.pending(&change)?;
     match all_steps(work, order, &mut journal, &mut change) {
@@ -71,7 +72,8 @@ pub fn run(work: &mut Work<'_>, order: &Order) -> anyhow::Result<String> {
         }
         Err(error) => {
             let nothing = journal.record.done.is_none();
-            match undo::recover(&mut journal, Some(work.daemon), work.tools, work.report) {
+            let why = "take back what was done";
+            match undo::recover(&mut journal, Some(work.daemon), work.tools, why, work.report) {
                 Ok(_) => {
                     let left = if nothing {
                         "everything is as it was"
@@ -133,7 +135,7 @@ fn all_steps(
     work.report.begins(format!("register `{}` in {}", order.name, shown(&config)));
     let plan = register::plan(&config, &order.name, &entry)?;
     if plan.added.former.is_some() {
-        register::validate(work.tools, work.daemon, &config, &plan.added.text)?;
+        register::validate(work.tools, work.daemon, &config, &plan)?;
         steps::go_on(&stop)?;
         register::write(journal, change, &entry, &plan)?;
         work.report.done(plain(&crate::ui::shell_line(std::iter::once(&entry.path).chain(&entry.args))));

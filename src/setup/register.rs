@@ -42,28 +42,32 @@ fn refused(config: &Path, problem: &Problem) -> anyhow::Error {
 }
 
 /// Lets the daemon's own program look at a configuration before it is put in its place. One that
-/// cannot (before 23.0), or that cannot be run, has no say.
+/// cannot (before 23.0), or that finds fault with the old one too, from here, has no say.
 ///
 /// # Errors
-/// It does not accept it.
-pub fn validate(tools: &Tools, daemon: &Daemon, config: &Path, text: &str) -> anyhow::Result<()> {
+/// It accepts the old one and not the new one.
+pub fn validate(tools: &Tools, daemon: &Daemon, config: &Path, plan: &Plan) -> anyhow::Result<()> {
     let Some(process) = &daemon.process else { return Ok(()) };
     let program = PathBuf::from(format!("/proc/{}/exe", process.pid()));
     let mut name = config.as_os_str().to_owned();
     name.push(format!(".{}.check", std::process::id()));
     let check = PathBuf::from(name);
-    file::replace(&check, text.as_bytes(), None, 0o600)?;
-    let job = Job::new(program, ["--validate".as_ref(), "--config-file".as_ref(), check.as_os_str()]);
-    let output = tools.run(&job);
-    file::remove(&check)?;
-    let Ok(output) = output else { return super::steps::go_on(&tools.stop) };
-    let said = complaint(&output);
-    if !output.status.success() && said.contains("unable to configure the Docker daemon") {
-        return Err(Error::new(format!("the daemon would refuse its new configuration: {said}"))
-            .hint("look at what it has now:", format!("sudo cat {}", crate::ui::shell_line([config])))
-            .into());
+    let complaint_about = |text: &str| -> anyhow::Result<Option<String>> {
+        file::replace(&check, text.as_bytes(), None, 0o600)?;
+        let job = Job::new(&program, ["--validate".as_ref(), "--config-file".as_ref(), check.as_os_str()]);
+        let output = tools.run(&job);
+        file::remove(&check)?;
+        super::steps::go_on(&tools.stop)?;
+        let failed = output.ok().filter(|output| !output.status.success());
+        Ok(failed.map(|output| complaint(&output)))
+    };
+    let Some(said) = complaint_about(&plan.added.text)? else { return Ok(()) };
+    if complaint_about(plan.before.as_deref().unwrap_or("{}"))?.is_some() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(format!("the daemon would refuse its new configuration: {said}"))
+        .hint("look at what it has now:", format!("sudo cat {}", crate::ui::shell_line([config])))
+        .into())
 }
 
 /// Writes the new text, with the old one beside it and in the journal before.

@@ -14,6 +14,9 @@ use crate::docker::stop::Stop;
 use crate::error::Error;
 use crate::ui::shown;
 
+/// Why something is pending at the start of a run.
+pub const INTERRUPTED: &str = "take back what an interrupted run has left";
+
 /// Takes back all that is on record for `journal`'s name. Returns whether there was anything.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ pub fn undo(
     tools: &Tools,
     report: &mut dyn Report,
 ) -> anyhow::Result<bool> {
-    let recovered = recover(journal, daemon, tools, report)?;
+    let recovered = recover(journal, daemon, tools, INTERRUPTED, report)?;
     let Some(done) = journal.record.done.clone() else { return Ok(recovered) };
     take_back(journal, &done, daemon, tools, report)?;
     journal.record.done = None;
@@ -33,7 +36,7 @@ pub fn undo(
     Ok(true)
 }
 
-/// Takes back what a run that was killed has left. Returns whether there was one.
+/// Takes back what is pending: a step failed, or a run was killed. Returns whether there was one.
 ///
 /// # Errors
 /// Something cannot be taken back: the record stays.
@@ -41,10 +44,11 @@ pub fn recover(
     journal: &mut Journal,
     daemon: Option<&Daemon>,
     tools: &Tools,
+    why: &str,
     report: &mut dyn Report,
 ) -> anyhow::Result<bool> {
     let Some(pending) = journal.record.pending.clone() else { return Ok(false) };
-    report.begins("take back what an interrupted run has left".to_owned());
+    report.begins(why.to_owned());
     take_back(journal, &pending, daemon, tools, report)?;
     journal.record.pending = None;
     journal.save()?;
