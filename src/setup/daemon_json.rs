@@ -322,3 +322,6 @@ fn cut(text: &str, object: &Object, member: &Member) -> String {
 fn splice(text: &str, range: Range<usize>, new: &str) -> String {
     format!("{}{new}{}", &text[..range.start], &text[range.end..])
 }
+
+#[cfg(test)]
+mod tests;
