@@ -2,17 +2,21 @@
 
 pub(crate) mod engines;
 pub(crate) mod gate;
+pub(crate) mod mirror;
 pub(crate) mod own_engine;
 pub(crate) mod process;
 pub(crate) mod scenario;
+pub(crate) mod site;
 pub(crate) mod terminal;
 
 use std::time::{Duration, Instant};
 
 pub(crate) use engines::{Cli, Engine};
+pub(crate) use mirror::Mirror;
 pub(crate) use own_engine::OwnEngine;
 pub(crate) use process::{Io, Outcome, Running};
 pub(crate) use scenario::{Form, IMAGE, Scenario};
+pub(crate) use site::Site;
 
 /// How long anything may take that is sure to happen.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
