@@ -345,6 +345,11 @@ fn ask_user(wanted: &Wanted, with_yes: &str) -> anyhow::Result<()> {
 }
 
 fn take_back(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) -> anyhow::Result<()> {
+    let first = wanted.name.as_deref().unwrap_or(USUAL_NAME);
+    if target.real_config.parent().is_some_and(Path::is_dir) {
+        // Opened, it is rid of what a killed run has left unfinished.
+        drop(Journal::open(&target.real_config, first)?);
+    }
     let known = Journal::names(&target.real_config);
     let names: Vec<String> = known
         .into_iter()

@@ -83,6 +83,21 @@ impl Change {
         self
     }
 
+    /// What is left to take back when one runtime goes and another, `self`, stays: if the one that
+    /// goes found no `runtimes` or an empty one, the last to go has to leave it so.
+    pub fn inherit_former(&mut self, gone: &Registered) {
+        let opened = matches!(
+            gone.former,
+            Former::Absent | Former::Blank(_) | Former::NoRuntimes(_) | Former::NoEntry(Some(_))
+        );
+        if let Some(registered) = self.registered.as_mut().filter(|_| opened) {
+            if registered.former == Former::NoEntry(None) {
+                registered.former = gone.former.clone();
+            }
+            registered.texts = None;
+        }
+    }
+
     /// Whether `path` is kept here for a later undo.
     #[must_use]
     pub fn keeps(&self, path: &Path) -> bool {

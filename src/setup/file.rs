@@ -9,6 +9,10 @@ use anyhow::Context as _;
 
 use crate::ui::shown;
 
+/// The end of names of files that are not finished. Who works in a folder holds its lock, so the name
+/// is nobody else's, and what a killed run has left is found by it.
+pub const UNFINISHED: &str = ".docker-sandbox.tmp";
+
 /// Where `path` really is, links followed to the end, be there a file or not.
 ///
 /// # Errors
@@ -47,7 +51,7 @@ pub fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
 /// It cannot be written; what was there is still there, whole.
 pub fn replace(path: &Path, content: &[u8], like: Option<&Path>, mode: u32) -> anyhow::Result<()> {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(UNFINISHED);
     let temporary = PathBuf::from(name);
     let _ = fs::remove_file(&temporary);
     let written = write(&temporary, content, like, mode)
@@ -80,6 +84,22 @@ fn write(temporary: &Path, content: &[u8], like: Option<&Path>, mode: u32) -> io
 /// The folder cannot be opened, or the disk failed.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+/// Removes what a killed run has left unfinished of `path` and of the files that are named after it.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn sweep(path: &Path) -> anyhow::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let other = entry.file_name().to_string_lossy().into_owned();
+        if other.starts_with(&name) && other.ends_with(UNFINISHED) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file; that it is gone already is fine.

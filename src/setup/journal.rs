@@ -52,16 +52,22 @@ impl Journal {
             Error::new(format!("another `docker sandbox setup` is at work in {} ({error})", shown(folder)))
         })?;
         let file = path(config, name);
-        let record = match file::read(&file)? {
-            None => Record::default(),
-            Some(text) => serde_json::from_slice(&text).map_err(|error| {
-                Error::new(format!("{} is damaged: {error}", shown(&file))).hint(
-                    "look at it; without it, nothing can be undone:",
-                    format!("cat {}", crate::ui::shell_line([&file])),
-                )
-            })?,
-        };
+        let record = read(&file)?;
+        // Without the right to write there is nothing of ours.
+        let _ = file::sweep(config);
         Ok(Self { file, config: config.to_owned(), name: name.to_owned(), record, _lock: lock })
+    }
+
+    /// The record of another name, to be given something to take back: what of ours it relies on.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn bequeath(&self, heir: &str, give: impl FnOnce(&mut Change)) -> anyhow::Result<()> {
+        let file = path(&self.config, heir);
+        let mut record = read(&file)?;
+        let Some(done) = &mut record.done else { return Ok(()) };
+        give(done);
+        file::replace(&file, &serde_json::to_vec_pretty(&record)?, None, 0o600)
     }
 
     /// The names that journals beside `config` are about.
@@ -113,6 +119,18 @@ impl Journal {
         }
         file::replace(&self.file, &serde_json::to_vec_pretty(&self.record)?, None, 0o600)
     }
+}
+
+fn read(file: &Path) -> anyhow::Result<Record> {
+    let Some(text) = file::read(file)? else { return Ok(Record::default()) };
+    serde_json::from_slice(&text).map_err(|error| {
+        Error::new(format!("{} is damaged: {error}", shown(file)))
+            .hint(
+                "look at it; without it, nothing can be undone:",
+                format!("cat {}", crate::ui::shell_line([file])),
+            )
+            .into()
+    })
 }
 
 fn path(config: &Path, name: &str) -> PathBuf {

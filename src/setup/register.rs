@@ -50,7 +50,7 @@ pub fn validate(tools: &Tools, daemon: &Daemon, config: &Path, plan: &Plan) -> a
     let Some(process) = &daemon.process else { return Ok(()) };
     let program = PathBuf::from(format!("/proc/{}/exe", process.pid()));
     let mut name = config.as_os_str().to_owned();
-    name.push(format!(".{}.check", std::process::id()));
+    name.push(format!(".check{}", file::UNFINISHED));
     let check = PathBuf::from(name);
     let complaint_about = |text: &str| -> anyhow::Result<Option<String>> {
         file::replace(&check, text.as_bytes(), None, 0o600)?;

@@ -74,26 +74,19 @@ fn take_back(
         register::take_back(journal, registered, daemon, report)?;
         report.tell(Event::Undone(format!("`{}` is out of {}", journal.name, shown(&journal.config))));
     }
-    let config = file::read(&journal.config)?.unwrap_or_default();
-    let others = daemon_json::other_paths(&config, &journal.name);
-    let is_used = |path: &Path| {
-        let folder = path.parent();
-        others
-            .iter()
-            .map(Path::new)
-            .find(|other| other.parent() == folder && other.starts_with(folder.unwrap_or(path)))
-    };
+    let heirs: Vec<String> =
+        Journal::names(&journal.config).into_iter().filter(|name| *name != journal.name).collect();
+    if let (Some(heir), Some(registered)) = (heirs.first(), &change.registered) {
+        journal.bequeath(heir, |other| other.inherit_former(registered))?;
+    }
+    if leave_to_others(journal, change, &heirs, report)? {
+        return Ok(());
+    }
     if let Some(done) = &change.apt {
         apt::take_back(&tools, done)?;
         report.tell(Event::Undone("apt's part".to_owned()));
     }
     for placed in change.placed.iter().rev() {
-        if let Some(other) = is_used(&placed.to) {
-            let text =
-                format!("{} stays: another runtime in daemon.json uses {}", shown(&placed.to), shown(other));
-            report.tell(Event::Warning(text));
-            continue;
-        }
         match place::take_back(placed)? {
             TakenBack::Yes if placed.kept.is_some() => {
                 report.tell(Event::Undone(format!("{} is the previous one", shown(&placed.to))));
@@ -107,6 +100,35 @@ fn take_back(
         }
     }
     change.stages.iter().try_for_each(|stage| file::remove_all(stage))
+}
+
+/// If another runtime in daemon.json uses what was placed, that stays, and is from now on its to take
+/// back. Returns whether that is so.
+fn leave_to_others(
+    journal: &Journal,
+    change: &Change,
+    heirs: &[String],
+    report: &mut dyn Report,
+) -> anyhow::Result<bool> {
+    let config = file::read(&journal.config)?.unwrap_or_default();
+    let others = daemon_json::other_paths(&config, &journal.name);
+    let ours = |path: &String| {
+        let registered = change.registered.as_ref().is_some_and(|registered| registered.entry.path == *path);
+        change.placed.iter().any(|placed| placed.to == Path::new(path))
+            || (change.apt.is_some() && registered)
+    };
+    let Some(used) = others.iter().find(|path| ours(path)) else { return Ok(false) };
+    report.tell(Event::Warning(format!("{} stays: another runtime in daemon.json uses it", shown(used))));
+    for heir in heirs {
+        if daemon_json::find(&config, heir).entry().is_some_and(|entry| entry.path == *used) {
+            journal.bequeath(heir, |other| {
+                let all = Change { registered: None, ..change.clone() };
+                *other = all.and_then(std::mem::take(other));
+            })?;
+            break;
+        }
+    }
+    Ok(true)
 }
 
 /// Folders that we made go if nobody has put anything into them.

@@ -103,7 +103,7 @@ fn setup_twice_must_be_setup_once_and_two_names_must_live_together() {
     assert_eq!((site.registered("runsc"), site.registered("runsc-host").is_empty()), (String::new(), false));
     site.undo().exits(0);
     assert_eq!(site.registered("runsc-host"), "");
-    assert_eq!(site.files()[&site.config()], before[&site.config()]);
+    assert_eq!(site.files(), before);
 }
 
 #[test]

@@ -40,7 +40,9 @@ impl Site {
         let folder = self.path("source");
         std::fs::create_dir_all(folder.join("gvisor-bin")).unwrap();
         std::fs::copy(self.path("bin/runsc"), folder.join("runsc")).unwrap();
-        std::fs::write(folder.join("containerd-shim-runsc-v1"), "#!/bin/sh\n").unwrap();
+        let shim = folder.join("containerd-shim-runsc-v1");
+        std::fs::write(&shim, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(shim, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.join("gvisor-bin/part"), "part of it\n").unwrap();
         folder
     }
