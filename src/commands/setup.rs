@@ -382,9 +382,6 @@ fn take_back(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemo
     }
     let tools = Tools { path: context.environment.path.clone(), stop: plugin::stop::watch(context)? };
     for name in &names {
-        if let Some(daemon) = daemon {
-            undo::check_unused(&daemon.docker, name)?;
-        }
         let mut journal = Journal::open(&target.real_config, name)?;
         undo::undo(&mut journal, daemon, &tools, &mut tell)?;
     }

@@ -50,6 +50,9 @@ pub struct Registered {
     pub entry: Entry,
     /// What was there before.
     pub former: Former,
+    /// Whether the daemon was told to read it.
+    #[serde(default)]
+    pub told: bool,
     /// The whole file before and after, as long as these two belong together.
     pub texts: Option<(Option<String>, String)>,
     /// The copy of the old file, for the user's peace of mind.
@@ -76,6 +79,7 @@ impl Change {
                 }),
                 entry: second.entry,
                 former: first.former,
+                told: first.told || second.told,
                 backup: first.backup.or(second.backup),
             }),
             (first, second) => first.or(second),
@@ -112,7 +116,10 @@ mod tests {
     fn registered(path: &str, former: Former, before: Option<&str>, after: &str) -> Change {
         let entry = Entry { path: path.to_owned(), args: Vec::new() };
         let texts = Some((before.map(str::to_owned), after.to_owned()));
-        Change { registered: Some(Registered { entry, former, texts, backup: None }), ..Change::default() }
+        Change {
+            registered: Some(Registered { entry, former, told: false, texts, backup: None }),
+            ..Change::default()
+        }
     }
 
     #[test]

@@ -148,6 +148,10 @@ fn all_steps(
     if work.daemon.shows(&order.name, Want::Is(&entry))? {
         work.report.done("it knows it already".to_owned());
     } else {
+        if let Some(registered) = &mut change.registered {
+            registered.told = true;
+            journal.pending(change)?;
+        }
         work.daemon.reload(&order.name, Want::Is(&entry), &stop)?;
         work.report.done("running containers were not touched".to_owned());
     }

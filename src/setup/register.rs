@@ -81,6 +81,7 @@ pub fn write(journal: &mut Journal, change: &mut Change, entry: &Entry, plan: &P
     change.registered = Some(Registered {
         entry: entry.clone(),
         former,
+        told: false,
         texts: Some((plan.before.clone(), plan.added.text.clone())),
         backup: backup.clone(),
     });
@@ -148,9 +149,12 @@ pub fn take_back(
         Found::Other(_) => Want::IsNot(&registered.entry),
     };
     if let Some(daemon) = daemon
-        && !daemon.shows(name, want).unwrap_or(false)
+        && (registered.told || !daemon.shows(name, want).unwrap_or(false))
         && let Some(between) = without(true)?
     {
+        if registered.told {
+            daemon.settle(name, &registered.entry);
+        }
         put(&config, &now, Some(&between))?;
         let dropped = daemon.reload(name, want, &Stop::default());
         put(&config, between.as_bytes(), last.as_deref())?;

@@ -17,6 +17,8 @@ use crate::ui::shown;
 
 /// How long a daemon may take to show what it has read.
 const LIMIT: Duration = Duration::from_secs(20);
+/// How long a reload may be under way; longer only where it failed.
+const SETTLED: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the daemon has to say about a runtime's name.
@@ -76,6 +78,15 @@ impl Daemon {
                     );
                 return Err(last.map_or(error.into(), |last| last));
             }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until a reload that is under way is over: the daemon reads the file some time before it
+    /// shows what is in it, and would show `entry` after having been seen without it.
+    pub fn settle(&self, name: &str, entry: &Entry) {
+        let deadline = Instant::now() + SETTLED;
+        while !self.shows(name, Want::Is(entry)).unwrap_or(true) && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
         }
     }

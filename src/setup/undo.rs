@@ -1,6 +1,7 @@
 //! A change taken back: by `--undo`, after a step that failed, after a run that was killed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::change::Change;
 use super::journal::Journal;
@@ -12,7 +13,11 @@ use super::{apt, daemon_json, file, register};
 use crate::docker::client::Docker;
 use crate::docker::stop::Stop;
 use crate::error::Error;
+use crate::gvisor::proof;
 use crate::ui::shown;
+
+/// How long the daemon may take for one answer.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Why something is pending at the start of a run.
 pub const INTERRUPTED: &str = "take back what an interrupted run has left";
@@ -29,6 +34,9 @@ pub fn undo(
 ) -> anyhow::Result<bool> {
     let recovered = recover(journal, daemon, tools, INTERRUPTED, report)?;
     let Some(done) = journal.record.done.clone() else { return Ok(recovered) };
+    if let Some(daemon) = daemon {
+        check_unused(&daemon.docker, &journal.name)?;
+    }
     take_back(journal, &done, daemon, tools, report)?;
     journal.record.done = None;
     journal.save()?;
@@ -49,6 +57,9 @@ pub fn recover(
 ) -> anyhow::Result<bool> {
     let Some(pending) = journal.record.pending.clone() else { return Ok(false) };
     report.begins(why.to_owned());
+    if let Some(daemon) = daemon {
+        remove_proofs(&daemon.docker, &journal.name);
+    }
     take_back(journal, &pending, daemon, tools, report)?;
     journal.record.pending = None;
     journal.save()?;
@@ -138,33 +149,27 @@ pub(super) fn remove_folders(change: &Change) {
     }
 }
 
-/// Refuses to take a runtime from under running containers: they could not be stopped any more.
-///
-/// # Errors
-/// There are some, or the daemon does not answer.
-pub fn check_unused(docker: &Docker, name: &str) -> anyhow::Result<()> {
-    let limit = std::time::Duration::from_secs(20);
-    let ask = |args: Vec<String>| -> anyhow::Result<String> {
-        let answer = docker.command(args).answer_within(limit)?;
-        let answer = answer.filter(|answer| answer.status.success());
-        answer
-            .map(|answer| answer.stdout)
-            .ok_or_else(|| Error::new("the daemon does not say which containers run").into())
-    };
-    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-    let running = ask(words(&["ps", "--quiet", "--no-trunc"]))?;
-    if running.trim().is_empty() {
-        return Ok(());
+/// Removes containers and images of proofs with the runtime `name` that nobody was left to remove.
+fn remove_proofs(docker: &Docker, name: &str) {
+    let filter = format!("--filter=label={}", proof::LABEL);
+    for (runtime, container) in
+        containers(docker, &["ps", "--all", "--quiet", "--no-trunc", &filter]).unwrap_or_default()
+    {
+        if runtime == name {
+            let _ = ask(docker, &["rm", "--force", "--volumes", &container]);
+        }
     }
-    let mut inspect = words(&["inspect", "--format", "{{.HostConfig.Runtime}} {{.Name}}"]);
-    inspect.extend(running.split_whitespace().map(str::to_owned));
-    // One that ended in between makes inspect fail; those that are left are looked at next time.
-    let users: Vec<String> = ask(inspect)?
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(runtime, _)| *runtime == name)
-        .map(|(_, container)| container.trim_start_matches('/').to_owned())
-        .collect();
+    for image in ask(docker, &["images", "--quiet", &filter]).unwrap_or_default().split_whitespace() {
+        // One that a proof is using stays: it is not forced.
+        let _ = ask(docker, &["rmi", image]);
+    }
+}
+
+/// Refuses to take a runtime from under running containers: they could not be stopped any more.
+fn check_unused(docker: &Docker, name: &str) -> anyhow::Result<()> {
+    let running = containers(docker, &["ps", "--quiet", "--no-trunc"])?;
+    let users: Vec<String> =
+        running.into_iter().filter(|(runtime, _)| runtime == name).map(|(_, container)| container).collect();
     if users.is_empty() {
         return Ok(());
     }
@@ -176,4 +181,28 @@ pub fn check_unused(docker: &Docker, name: &str) -> anyhow::Result<()> {
     ))
     .hint("stop them first:", docker.shown(stop))
     .into())
+}
+
+/// Runtime and name of each container that `list` lists.
+fn containers(docker: &Docker, list: &[&str]) -> anyhow::Result<Vec<(String, String)>> {
+    let ids = ask(docker, list)?;
+    let mut found = Vec::new();
+    for id in ids.split_whitespace() {
+        // One that ended and is gone by now does not count.
+        let Ok(line) = ask(docker, &["inspect", "--format", "{{.HostConfig.Runtime}} {{.Name}}", id]) else {
+            continue;
+        };
+        if let Some((runtime, name)) = line.trim().split_once(' ') {
+            found.push((runtime.to_owned(), name.trim_start_matches('/').to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+fn ask(docker: &Docker, args: &[&str]) -> anyhow::Result<String> {
+    let answer = docker.command(args.iter().copied()).answer_within(LIMIT)?;
+    let answer = answer.filter(|answer| answer.status.success());
+    answer
+        .map(|answer| answer.stdout)
+        .ok_or_else(|| Error::new("the daemon does not say which containers run").into())
 }

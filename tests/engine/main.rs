@@ -25,6 +25,7 @@ mod reports;
 mod setup;
 mod setup_interrupted;
 mod setup_sources;
+mod setup_walk;
 mod signals;
 mod stage;
 mod streams;

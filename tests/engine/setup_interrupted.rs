@@ -72,6 +72,7 @@ fn a_kill_at_any_moment_must_leave_a_whole_file() {
     let site = Site::new();
     let before = site.files();
     let text = std::fs::read_to_string(site.config()).unwrap();
+    // No state to wait for: any moment will do, and these are some of them.
     for delay in (0..1200).step_by(75) {
         let mut running = start(&site);
         running.wait_for("- copy gVisor");
@@ -87,6 +88,9 @@ fn a_kill_at_any_moment_must_leave_a_whole_file() {
         assert_eq!(site.files(), before, "{delay}");
     }
     assert_eq!(site.registered("runsc"), "");
+    let left = site.scenario.docker(["ps", "--all", "--quiet", "--filter=label=docker-sandbox.proof"]).out();
+    let images = site.scenario.docker(["images", "--quiet", "--filter=label=docker-sandbox.proof"]).out();
+    assert_eq!((left.as_str(), images.as_str()), ("", ""));
 }
 
 #[test]
