@@ -1,13 +1,16 @@
 //! `docker sandbox setup`: gVisor onto this machine and into its Docker daemon, and out again.
 
+mod plan;
+mod wanted;
+
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ArgMatches;
+use wanted::Wanted;
 
 use crate::context::Context;
 use crate::docker::ask;
@@ -21,9 +24,9 @@ use crate::setup::daemon_json::{self, Entry};
 use crate::setup::install::{self, Order, Work};
 use crate::setup::journal::Journal;
 use crate::setup::reload::Daemon;
-use crate::setup::source::{self, Source};
+use crate::setup::source::Source;
 use crate::setup::steps::{Event, Interrupted};
-use crate::setup::target::{self, Facts, Kind, Target, Wishes};
+use crate::setup::target::{self, Facts, Kind, Target};
 use crate::setup::tool::Tools;
 use crate::setup::{file, register, runsc, undo};
 use crate::ui::{self, plain, shown};
@@ -49,71 +52,6 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     })
 }
 
-/// The command line, checked.
-struct Wanted {
-    name: Option<String>,
-    source: Option<Source>,
-    /// `--runtime-arg` and `--platform`.
-    args: Vec<String>,
-    wishes: Wishes,
-    pidfile: Option<PathBuf>,
-    undo: bool,
-    dry_run: bool,
-    yes: bool,
-    /// The words as given, but those that only root need not repeat.
-    words: Vec<OsString>,
-}
-
-impl Wanted {
-    fn read(context: &Context, matches: &ArgMatches) -> anyhow::Result<Self> {
-        let path = |name: &str| matches.get_one::<PathBuf>(name).map(|path| context.absolute(path));
-        let name = matches.get_one::<String>("name").cloned();
-        if let Some(name) = &name {
-            check_name(name)?;
-        }
-        let source = matches.get_one::<OsString>("from");
-        let source = source.map(|from| source::parse(from, &context.environment.folder)).transpose()?;
-        let given: Vec<String> = matches.get_many("runtime-arg").into_iter().flatten().cloned().collect();
-        given.iter().try_for_each(|word| runsc::check_argument(word))?;
-        let platform = matches.get_one::<String>("platform").map(|platform| format!("--platform={platform}"));
-        let args = platform.into_iter().chain(given).collect();
-        let wishes = Wishes { config: path("config-file"), prefix: path("prefix") };
-        let mut words: Vec<OsString> = vec!["setup".into()];
-        for id in ["from", "config-file", "pidfile", "prefix", "runtime-arg", "platform", "name"] {
-            for value in matches.get_raw(id).into_iter().flatten() {
-                // What was a default is not a wish.
-                if matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine) {
-                    let mut word = OsString::from(format!("--{id}="));
-                    word.push(value);
-                    words.push(word);
-                }
-            }
-        }
-        let flag = |id: &str| matches.get_flag(id);
-        for id in ["undo", "dry-run", "yes"] {
-            if flag(id) {
-                words.push(format!("--{id}").into());
-            }
-        }
-        let (undo, dry_run, yes) = (flag("undo"), flag("dry-run"), flag("yes"));
-        Ok(Self { name, source, args, wishes, pidfile: path("pidfile"), undo, dry_run, yes, words })
-    }
-}
-
-fn check_name(name: &str) -> anyhow::Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain) && name != "runc" {
-        return Ok(());
-    }
-    Err(Error::new(format!(
-        "--name {}: letters, digits and -_. only, and `runc` is Docker's own",
-        shown(name)
-    ))
-    .code(error::USAGE)
-    .hint("for example:", "docker sandbox setup --name runsc-kvm --platform kvm")
-    .into())
-}
-
 fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::Result<Target> {
     let user = rustix::process::geteuid().as_raw();
     let endpoint = ask::endpoint(docker, LIMIT);
@@ -133,12 +71,11 @@ fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::R
         Err(error) => return Err(error),
     };
     let owner = target::owner(&info, user);
-    let daemon = match &wanted.pidfile {
-        Some(pidfile) => Some(behind(pidfile, owner)?),
-        None => {
-            let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
-            socket.and_then(|socket| DaemonProcess::served_by(&socket, owner))
-        }
+    let daemon = if let Some(pidfile) = &wanted.pidfile {
+        Some(behind(pidfile, owner)?)
+    } else {
+        let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
+        socket.and_then(|socket| DaemonProcess::served_by(&socket, owner))
     };
     let environment = &context.environment;
     let facts = Facts {
@@ -208,7 +145,7 @@ fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) 
     };
     let entry = Entry { path: path.to_string_lossy().into_owned(), args: args.clone() };
     let plan = register::plan(&target.real_config, &name, &entry)?;
-    let text = plan_text(&name, &source, target, process, &plan);
+    let text = plan::text(&name, &source, target, process, &plan);
     if wanted.dry_run {
         return ui::out(&format!("{text}\nNothing was changed.\n"));
     }
@@ -263,64 +200,6 @@ fn arguments(wanted: &Wanted, target: &Target, there: Option<&Entry>) -> Vec<Str
         args.insert(0, ignore.to_owned());
     }
     args
-}
-
-fn plan_text(
-    name: &str,
-    source: &Source,
-    target: &Target,
-    process: &DaemonProcess,
-    plan: &register::Plan,
-) -> String {
-    let mut steps = vec![source.to_string()];
-    if !matches!(source, Source::Found(_) | Source::Apt) {
-        steps.push(format!("place it into {}", shown(&target.prefix)));
-    }
-    let config = shown(&target.config);
-    let linked = if target.config == target.real_config {
-        String::new()
-    } else {
-        format!(", which is {}", shown(&target.real_config))
-    };
-    steps.push(format!("register `{name}` in {config}{linked}"));
-    steps.push(format!(
-        "have the daemon (process {}) read it; running containers are not touched",
-        process.pid()
-    ));
-    steps.push("prove it: start a container of our own, look at it, remove it".to_owned());
-    let mut text = String::from("docker sandbox setup does this, and takes it back if a step fails:\n");
-    for (number, step) in steps.iter().enumerate() {
-        let _ = writeln!(text, "  {}. {step}", number + 1);
-    }
-    let before = plan.before.as_deref().unwrap_or_default();
-    if plan.added.former.is_some() {
-        let _ = writeln!(
-            text,
-            "\n{}:\n{}",
-            plain(&target.config.to_string_lossy()),
-            diff(before, &plan.added.text)
-        );
-    } else {
-        let _ = writeln!(text, "\n{config} says so already.");
-    }
-    text
-}
-
-/// The lines that go and come, with one around them; what we do is in one place.
-fn diff(before: &str, after: &str) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let start = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    let ends = old[start..].iter().rev().zip(new[start..].iter().rev());
-    let end = ends.take_while(|(old, new)| old == new).count();
-    let mut lines = Vec::new();
-    let mut show = |sign: char, part: &[&str]| {
-        lines.extend(part.iter().map(|line| format!("  {sign}{}\n", plain(line).replace("\\u{9}", "\t"))));
-    };
-    show(' ', &new[start.saturating_sub(1)..start]);
-    show('-', &old[start..old.len() - end]);
-    show('+', &new[start..new.len() - end]);
-    show(' ', &new[new.len() - end..(new.len() - end + 1).min(new.len())]);
-    lines.concat()
 }
 
 fn ask_user(wanted: &Wanted, with_yes: &str) -> anyhow::Result<()> {
@@ -395,29 +274,5 @@ fn tell(event: Event) {
         Event::Done(what) => ui::err(&format!("  ok: {what}\n")),
         Event::Undone(what) => ui::err(&format!("  taken back: {what}\n")),
         Event::Warning(what) => ui::warn(&what),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_diff_shows_what_comes_and_goes() {
-        assert_eq!(diff("", "{\n}\n"), "  +{\n  +}\n");
-        assert_eq!(
-            diff("{\n  \"a\": 1\n}\n", "{\n  \"a\": 1,\n  \"b\": 2\n}\n"),
-            "   {\n  -  \"a\": 1\n  +  \"a\": 1,\n  +  \"b\": 2\n   }\n"
-        );
-    }
-
-    #[test]
-    fn names_that_docker_has_or_a_shell_reads_are_refused() {
-        for fine in ["runsc", "runsc-kvm", "gv_1.2"] {
-            assert!(check_name(fine).is_ok(), "{fine}");
-        }
-        for bad in ["", "runc", "-x", "a b", "a/b", "../x"] {
-            assert!(check_name(bad).is_err(), "{bad}");
-        }
     }
 }

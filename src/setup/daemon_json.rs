@@ -3,10 +3,15 @@
 //! Texts in, texts out. `runsc install` re-sorts the file, drops `runtimeArgs` and panics on `null`
 //! (see `InstallOrUpdate` in gVisor's `runsc/cmd/install.go`); this does not.
 
+mod parsed;
+
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use parsed::Problem;
+use parsed::{Parsed, twice};
 
 use super::json_text::{Member, Object, Style};
 
@@ -17,15 +22,6 @@ pub struct Entry {
     pub path: String,
     /// Its arguments.
     pub args: Vec<String>,
-}
-
-/// Why a text is left alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// From 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub what: String,
 }
 
 /// What was there before an entry was put in: enough to take it out again, byte for byte, from a
@@ -192,75 +188,6 @@ pub fn other_paths(text: &[u8], name: &str) -> Vec<String> {
     members.iter().filter(|member| member.key != name).filter_map(path).collect()
 }
 
-struct Parsed<'a> {
-    text: &'a str,
-    top: Object,
-    runtimes: Option<Object>,
-}
-
-impl<'a> Parsed<'a> {
-    /// `None` for a text with nothing in it.
-    fn read(bytes: &'a [u8]) -> Result<Option<Self>, Problem> {
-        if bytes.starts_with(b"\xef\xbb\xbf") {
-            return Err(Problem { line: 1, what: "it begins with a byte order mark".to_owned() });
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| Problem {
-            line: line_of(bytes, error.valid_up_to()),
-            what: "it is not UTF-8".to_owned(),
-        })?;
-        if text.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
-            return Ok(None);
-        }
-        let value: Value = serde_json::from_str(text).map_err(|error| {
-            let what = error.to_string();
-            let what = what.split(" at line ").next().unwrap_or(&what).to_owned();
-            Problem { line: error.line().max(1), what: format!("it is not JSON: {what}") }
-        })?;
-        let first = text.find(|c: char| !c.is_ascii_whitespace()).unwrap_or(0);
-        let Some(top) = Object::read(text, 0) else {
-            let what = format!("it is {}, not an object", kind(&value));
-            return Err(Problem { line: line_of(bytes, first), what });
-        };
-        let problem =
-            |member: &Member, what: String| Problem { line: line_of(bytes, member.whole.start), what };
-        if let Some(other) = top
-            .members
-            .iter()
-            .find(|member| member.key != "runtimes" && member.key.eq_ignore_ascii_case("runtimes"))
-        {
-            return Err(problem(other, format!("Docker takes `{}` for `runtimes`", other.key)));
-        }
-        let runtimes = match top.named("runtimes")[..] {
-            [] => None,
-            [member] => Some(Object::read(text, member.value.start).ok_or_else(|| {
-                problem(member, format!("`runtimes` is {}, not an object", kind(&value["runtimes"])))
-            })?),
-            [_, second, ..] => return Err(twice(text, second)),
-        };
-        Ok(Some(Self { text, top, runtimes }))
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-fn twice(text: &str, member: &Member) -> Problem {
-    let line = line_of(text.as_bytes(), member.whole.start);
-    Problem { line, what: format!("`{}` is there twice", member.key) }
-}
-
-fn line_of(bytes: &[u8], at: usize) -> usize {
-    1 + bytes.iter().take(at).filter(|&&byte| byte == b'\n').count()
-}
-
 /// A registration that says no more than an [`Entry`] does.
 fn registered(value: &str) -> Option<Entry> {
     #[derive(Deserialize)]
@@ -297,15 +224,12 @@ fn insert(
     member: &str,
     depth: usize,
 ) -> (String, Option<String>) {
-    match object.members.last() {
-        Some(last) => {
-            let at = last.whole.end;
-            (splice(text, at..at, &format!(",{}{member}", style.next(depth))), None)
-        }
-        None => {
-            let inside = format!("{}{member}{}", style.start(depth), style.start(depth - 1));
-            (splice(text, object.inside.clone(), &inside), Some(text[object.inside.clone()].to_owned()))
-        }
+    if let Some(last) = object.members.last() {
+        let at = last.whole.end;
+        (splice(text, at..at, &format!(",{}{member}", style.next(depth))), None)
+    } else {
+        let inside = format!("{}{member}{}", style.start(depth), style.start(depth - 1));
+        (splice(text, object.inside.clone(), &inside), Some(text[object.inside.clone()].to_owned()))
     }
 }
 

@@ -11,13 +11,12 @@ use super::change::Change;
 use super::daemon_json::Entry;
 use super::journal::Journal;
 use super::reload::{Daemon, Want};
-use super::runsc::{self, Trial};
 use super::source::Source;
 use super::steps::{self, Event, Interrupted, Report};
 use super::target::Target;
 use super::tool::Tools;
 use super::undo::INTERRUPTED;
-use super::{apt, checksum, fetch, file, place, register, source, undo, unpack};
+use super::{file, obtain, register, runsc, undo};
 use crate::error::{Error, Hint};
 use crate::gvisor::proof::{self, Network, Proof};
 use crate::ui::{plain, shown};
@@ -121,7 +120,7 @@ fn all_steps(
     change: &mut Change,
 ) -> anyhow::Result<String> {
     let stop = work.tools.stop.clone();
-    let runsc = get(work, order, journal, change)?;
+    let runsc = obtain::get(work, order, journal, change)?;
     let entry = Entry { path: runsc.to_string_lossy().into_owned(), args: order.args.clone() };
     runsc::check_word("the path", &entry.path)?;
     if work.daemon.process.as_ref().and_then(|process| process.shares(&runsc)) == Some(false) {
@@ -202,159 +201,8 @@ fn remedies(failure: &str) -> Vec<String> {
     }
 }
 
-/// Gets runsc to where it stays, and returns that place.
-fn get(
-    work: &mut Work<'_>,
-    order: &Order,
-    journal: &mut Journal,
-    change: &mut Change,
-) -> anyhow::Result<PathBuf> {
-    let prefix = work.target.prefix.clone();
-    match &order.source {
-        Source::Found(path) => {
-            work.report.begins(order.source.to_string());
-            let version = runsc::version(work.tools, path)?;
-            work.report.done(format!("version {version}"));
-            try_platform(work, order, path)?;
-            return Ok(path.clone());
-        }
-        Source::Apt => {
-            work.report.begins(order.source.to_string());
-            let path = apt::install(work.tools, journal, change)?;
-            work.report.done(format!("{}, version {}", shown(&path), runsc::version(work.tools, &path)?));
-            try_platform(work, order, &path)?;
-            return Ok(path);
-        }
-        _ => {}
-    }
-    make_folder(&prefix, change)?;
-    if work.target.kind != super::target::Kind::Rootless {
-        place::check_open(&prefix)?;
-    }
-    let stage = prefix.join(format!(".docker-sandbox-{}-{}", order.name, std::process::id()));
-    change.stages.push(stage.clone());
-    journal.pending(change)?;
-    file::remove_all(&stage)?;
-    let new = stage.join("new");
-    fs::create_dir_all(&new).with_context(|| format!("cannot make the folder {}", shown(&new)))?;
-    work.report.begins(order.source.to_string());
-    stage_source(work, order, &stage, &new)?;
-    let names = place::members(&new, &prefix)?;
-    let version = runsc::version(work.tools, &new.join("runsc"))?;
-    work.report.done(format!("version {version}"));
-    steps::go_on(&work.tools.stop)?;
-    try_platform(work, order, &new.join("runsc"))?;
-    steps::go_on(&work.tools.stop)?;
-    work.report.begins(format!("place {} into {}", names.join(", "), shown(&prefix)));
-    if place::is_there(&new, &prefix, &names) {
-        work.report.done("the same is there already".to_owned());
-        return Ok(prefix.join("runsc"));
-    }
-    for name in &names {
-        change.placed.push(place::plan(&new, &prefix, name)?);
-        journal.pending(change)?;
-        if let Some(placed) = change.placed.last() {
-            place::place(&new, placed)?;
-        }
-        steps::go_on(&work.tools.stop)?;
-    }
-    let kept = change.placed.iter().filter(|placed| placed.kept.is_some()).count();
-    work.report.done(if kept > 0 {
-        "the previous ones are kept for --undo".to_owned()
-    } else {
-        "done".to_owned()
-    });
-    Ok(prefix.join("runsc"))
-}
-
-/// Brings the source's files into `new`, verified.
-fn stage_source(work: &mut Work<'_>, order: &Order, stage: &Path, new: &Path) -> anyhow::Result<()> {
-    let tools = work.tools;
-    match &order.source {
-        Source::Folder(folder) => place::copy_parts(folder, new),
-        Source::File(path) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let mut sums = path.as_os_str().to_owned();
-            sums.push(".sha512");
-            let text = file::read(Path::new(&sums))?.ok_or_else(|| {
-                let wanted = shown(&sums);
-                Error::new(format!("no checksum: there is no {wanted}")).hint(
-                    "write it where the file is known to be good:",
-                    format!("sha512sum {name} > {name}.sha512"),
-                )
-            })?;
-            // A copy that nobody else can change between the look at it and its use.
-            let copy = if is_archive(&name) { stage.join(&name) } else { new.join("runsc") };
-            place::copy(path, &copy)?;
-            checksum::verify(&copy, &String::from_utf8_lossy(&text), &name, &path.to_string_lossy())?;
-            if is_archive(&name) {
-                unpack::archive(tools, &copy, new)?;
-                return file::remove(&copy);
-            }
-            fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))
-                .context("cannot make runsc executable")
-        }
-        Source::Release(date) => {
-            download(work, order, &source::release_url(date, std::env::consts::ARCH)?, new)
-        }
-        Source::Url(url) => download(work, order, url, new),
-        Source::Found(_) | Source::Apt => Ok(()),
-    }
-}
-
-fn download(work: &mut Work<'_>, order: &Order, url: &str, new: &Path) -> anyhow::Result<()> {
-    let archive = fetch::archive(work.tools, url, &order.downloads, order.progress)?;
-    if is_archive(&archive.to_string_lossy()) {
-        let unpacked = unpack::archive(work.tools, &archive, new);
-        file::remove(&archive)?;
-        return unpacked;
-    }
-    place::copy(&archive, &new.join("runsc"))?;
-    fs::set_permissions(new.join("runsc"), fs::Permissions::from_mode(0o755))
-        .context("cannot make runsc executable")?;
-    file::remove(&archive)
-}
-
-fn is_archive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.contains(".tar") || [".tgz", ".tbz", ".tbz2", ".txz"].iter().any(|end| name.ends_with(end))
-}
-
-/// A platform that needs the machine's help is tried before anything depends on it.
-fn try_platform(work: &mut Work<'_>, order: &Order, runsc: &Path) -> anyhow::Result<()> {
-    if !order.args.iter().any(|word| word.trim_start_matches('-') == "platform=kvm") {
-        return Ok(());
-    }
-    work.report.begins("try gVisor's KVM platform on this machine".to_owned());
-    let scratch = tempdir()?;
-    let outcome = runsc::try_kvm(work.tools, runsc, &scratch);
-    let _ = fs::remove_dir_all(&scratch);
-    match outcome? {
-        Trial::Works => work.report.done("it works".to_owned()),
-        Trial::Unknown(why) => {
-            work.report.tell(Event::Warning(format!("it cannot be tried outside of Docker: {why}")))
-        }
-        Trial::Fails(why) => {
-            return Err(Error::new(format!("gVisor's KVM platform does not work on this machine: {why}"))
-                .hint(
-                    "take the usual one, which needs no /dev/kvm:",
-                    "docker sandbox setup --platform systrap",
-                )
-                .into());
-        }
-    }
-    Ok(())
-}
-
-fn tempdir() -> anyhow::Result<PathBuf> {
-    let folder = PathBuf::from(format!("/tmp/docker-sandbox-trial-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).with_context(|| format!("cannot make the folder {}", shown(&folder)))?;
-    Ok(folder)
-}
-
 /// Makes `folder` for everybody to read, with those above it, and notes which were not there.
-fn make_folder(folder: &Path, change: &mut Change) -> anyhow::Result<()> {
+pub(super) fn make_folder(folder: &Path, change: &mut Change) -> anyhow::Result<()> {
     let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     while let Some(folder) = missing.pop() {
         let cannot = || format!("cannot make the folder {}", shown(folder));

@@ -80,7 +80,7 @@ impl Journal {
             .flatten()
             .flatten()
             .filter_map(|entry| Some(entry.file_name().to_str()?.strip_prefix(&prefix)?.to_owned()))
-            .filter(|name| !std::path::Path::new(name).extension().is_some_and(|end| end == "tmp"))
+            .filter(|name| Path::new(name).extension().is_none_or(|end| end != "tmp"))
             .collect();
         names.sort();
         names

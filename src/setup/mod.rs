@@ -13,6 +13,7 @@ pub mod file;
 pub mod install;
 pub mod journal;
 mod json_text;
+mod obtain;
 pub mod place;
 pub mod register;
 pub mod reload;

@@ -44,17 +44,17 @@ pub fn parse(value: &OsStr, folder: &Path) -> anyhow::Result<Source> {
         if date == "latest" || is_date(date) {
             return Ok(Source::Release(date.to_owned()));
         }
-        return Err(wrong(format!("`release={}`: a release is `YYYYMMDD` or `YYYYMMDD.N`", plain(date))));
+        return Err(wrong(&format!("`release={}`: a release is `YYYYMMDD` or `YYYYMMDD.N`", plain(date))));
     }
     if text.starts_with("https://") || text.starts_with("http://") {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) || text.contains(['?', '#']) {
-            return Err(wrong(format!("{}: give the archive's plain address", shown(value))));
+            return Err(wrong(&format!("{}: give the archive's plain address", shown(value))));
         }
         let slash = if text.ends_with('/') { ARCHIVE } else { "" };
         return Ok(Source::Url(format!("{text}{slash}")));
     }
     if text.contains("://") {
-        return Err(wrong(format!("{}: only https and http are fetched", shown(value))));
+        return Err(wrong(&format!("{}: only https and http are fetched", shown(value))));
     }
     let path = folder.join(value);
     match std::fs::metadata(&path) {
@@ -65,15 +65,15 @@ pub fn parse(value: &OsStr, folder: &Path) -> anyhow::Result<Source> {
             } else if archive.is_file() {
                 Ok(Source::File(archive))
             } else {
-                Err(wrong(format!("{} has neither `runsc` nor `{ARCHIVE}` in it", shown(&path))))
+                Err(wrong(&format!("{} has neither `runsc` nor `{ARCHIVE}` in it", shown(&path))))
             }
         }
         Ok(_) => Ok(Source::File(path)),
-        Err(error) => Err(wrong(format!("cannot read {}: {error}", shown(&path)))),
+        Err(error) => Err(wrong(&format!("cannot read {}: {error}", shown(&path)))),
     }
 }
 
-fn wrong(message: String) -> anyhow::Error {
+fn wrong(message: &str) -> anyhow::Error {
     Error::new(format!("--from: {message}"))
         .code(crate::error::USAGE)
         .hint(
