@@ -162,7 +162,7 @@ fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) 
     ui::note(&format!(
         "gVisor is set up as {}; to take it back: {}",
         shown(&order.name),
-        context.command_line(["setup", "--undo"])
+        context.command_line(wanted.undo_words())
     ));
     Ok(())
 }

@@ -64,9 +64,11 @@ pub fn run(work: &mut Work<'_>, order: &Order) -> anyhow::Result<String> {
     undo::recover(&mut journal, Some(work.daemon), work.tools, INTERRUPTED, work.report)?;
     make_folder(folder, &mut change)?;
     journal.pending(&change)?;
-    match all_steps(work, order, &mut journal, &mut change) {
+    let outcome = all_steps(work, order, &mut journal, &mut change)
+        .and_then(|evidence| settle(&mut journal, &change).map(|()| evidence));
+    match outcome {
         Ok(evidence) => {
-            finish(&mut journal, &change)?;
+            tidy(&journal, &change);
             Ok(evidence)
         }
         Err(error) => {
@@ -91,26 +93,30 @@ pub fn run(work: &mut Work<'_>, order: &Order) -> anyhow::Result<String> {
     }
 }
 
-fn finish(journal: &mut Journal, change: &Change) -> anyhow::Result<()> {
+/// From here on it is done, and not pending.
+fn settle(journal: &mut Journal, change: &Change) -> anyhow::Result<()> {
     if change.placed.is_empty() && change.apt.is_none() && change.registered.is_none() {
         change.stages.iter().try_for_each(|stage| file::remove_all(stage))?;
         journal.record.pending = None;
         return journal.save();
     }
-    journal.commit()?;
-    // What was replaced is kept for undo; what a run of ours had put there is not.
+    journal.commit()
+}
+
+/// What was replaced is kept for undo; what a run of ours had put there is not.
+fn tidy(journal: &Journal, change: &Change) {
     let done = journal.record.done.clone().unwrap_or_default();
     for stage in &change.stages {
         let new = stage.join("new");
         for entry in fs::read_dir(&new).into_iter().flatten().flatten() {
             if !done.keeps(&entry.path()) {
-                file::remove_all(&entry.path())?;
+                // What cannot be removed is on record, and goes with the next undo.
+                let _ = file::remove_all(&entry.path());
             }
         }
         let _ = fs::remove_dir(new);
         let _ = fs::remove_dir(stage);
     }
-    Ok(())
 }
 
 fn all_steps(

@@ -100,13 +100,16 @@ impl Journal {
     /// # Errors
     /// That cannot be written.
     pub fn commit(&mut self) -> anyhow::Result<()> {
-        if let Some(pending) = self.record.pending.take() {
-            self.record.done = Some(match self.record.done.take() {
+        let mut next = self.record.clone();
+        if let Some(pending) = next.pending.take() {
+            next.done = Some(match next.done.take() {
                 Some(done) => done.and_then(pending),
                 None => pending,
             });
         }
-        self.save()
+        // If that fails, it is still pending: on the disk and here.
+        let before = std::mem::replace(&mut self.record, next);
+        self.save().inspect_err(|_| self.record = before)
     }
 
     /// Writes the record, or removes a file that has nothing to say.

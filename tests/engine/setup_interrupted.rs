@@ -43,6 +43,21 @@ fn a_signal_between_steps_must_take_everything_back() {
 }
 
 #[test]
+fn docker_told_to_end_must_have_everything_taken_back() {
+    let site = Site::new();
+    let before = site.files();
+    let (source, opt) = (site.source(), site.path("opt"));
+    let words =
+        ["sandbox", "setup", "--yes", "--from", source.to_str().unwrap(), "--prefix", opt.to_str().unwrap()];
+    let running = site.scenario.start("docker", words, Io::Pipes);
+    wait_until("programs are placed", || opt.exists());
+    running.signal(Signal::TERM);
+    running.end().exits(143).says("everything is as it was");
+    assert_eq!(site.files(), before);
+    assert_eq!(site.registered("runsc"), "");
+}
+
+#[test]
 fn a_kill_at_any_step_must_leave_a_whole_file_and_the_next_run_must_tidy_up() {
     let site = Site::new();
     let before = site.files();

@@ -63,6 +63,18 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// The words that take this back.
+    pub(super) fn undo_words(&self) -> Vec<OsString> {
+        let same_daemon = |word: &&OsString| {
+            let word = word.to_string_lossy();
+            ["--config-file=", "--pidfile=", "--name="].iter().any(|option| word.starts_with(option))
+        };
+        let options = self.words.iter().filter(same_daemon).cloned();
+        ["setup".into(), "--undo".into()].into_iter().chain(options).collect()
+    }
+}
+
 fn check_name(name: &str) -> anyhow::Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain) && name != "runc" {
