@@ -179,12 +179,16 @@ fn prove(work: &Work<'_>, name: &str) -> anyhow::Result<String> {
         Proof::NotGvisor { evidence } => {
             Err(failed(&format!("the container is not in gVisor: {evidence}")).into())
         }
-        Proof::Failed { text, failure } => {
+        Proof::Failed { text, failure, left } => {
             let hints = failure.map(|failure| Hint {
                 text: format!("{}. For setup:", failure.cause),
                 commands: remedies(failure.id),
             });
-            Err(failed(&text).hints(hints).into())
+            let error = failed(&text).hints(hints);
+            Err(match left {
+                Some(command) => error.hint("something is left of it; remove it:", command).into(),
+                None => error.into(),
+            })
         }
         Proof::Hangs { limit, left } => {
             let limit = humantime::format_duration(limit);

@@ -19,6 +19,7 @@ Commands:
   create   docker create, for gVisor
   doctor   Say what is wrong between here and a container in gVisor
   config   Show the settings in force and where each came from
+  setup    Install gVisor, register it with the Docker daemon, and prove that it works
   trust    Let a project's agent.yaml weaken the sandbox
   untrust  Take the trust in a project's agent.yaml back
   alias    Print a shell function that sends docker run and docker create through the sandbox
