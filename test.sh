@@ -138,6 +138,7 @@ if wanted engine; then tests="$tests --test engine"; fi
 if wanted requests || wanted engine || wanted cli || wanted static || wanted scripts; then
     step 'Docker command lines'
     need busybox busybox-static
+    if wanted engine; then need strace strace; fi
     list_clis
     cat "$work/clis"
 fi

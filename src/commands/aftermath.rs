@@ -61,7 +61,7 @@ fn find(context: &Context, docker: &Docker, start: &Start<'_>, stop: &Stop) -> O
     if made.is_empty() {
         // Nothing was made: the image, the arguments, or a runtime that is gone since.
         let gone = start.remembered && !ask::runtimes(docker, LIMIT).ok()?.contains_key(start.runtime);
-        return gone.then(|| failures::recognise("unknown or invalid runtime name")).flatten();
+        return gone.then(|| failures::recognise("unknown or invalid runtime name: runsc")).flatten();
     }
     for container in &made {
         let said = said_of(docker, container);

@@ -61,6 +61,13 @@ const CATALOGUE: &[Failure] = &[
         commands: &["sudo apt-get update && sudo apt-get install --only-upgrade runsc"],
     },
     Failure {
+        id: "too-few-processes",
+        texts: &[&["fork/exec", "resource temporarily unavailable"]],
+        cause: "runsc may not start its own processes: a `--pids-limit` below the 40 or so that it needs itself, or a limit of the daemon's",
+        fix: "Allow it more:",
+        commands: &["docker sandbox run --pids-limit=512 …"],
+    },
+    Failure {
         id: "sentry-died",
         texts: &[&["cannot read client sync file", "EOF"]],
         cause: "gVisor's kernel died at its start: KVM inside a virtual machine, ptrace_scope 3, a `--pids-limit` below the 40 or so that it needs itself, /tmp being a link, or an old CPU",
@@ -224,6 +231,10 @@ mod tests {
             (
                 "starting container: starting root container: urpc method \"containerManager.StartRoot\" failed: EOF",
                 "start-root-eof",
+            ),
+            (
+                "creating container: cannot create sandbox: cannot create sandbox process: starting sandbox: fork/exec /proc/self/exe: resource temporarily unavailable: check whether /proc/sys/user/max_user_namespaces is set too low (gvisor.dev/issue/5964): unknown",
+                "too-few-processes",
             ),
             ("Only 4K page size is supported on arm64!", "page-size"),
             (

@@ -59,10 +59,14 @@ pub struct Work<'a> {
 pub fn run(work: &mut Work<'_>, order: &Order) -> anyhow::Result<String> {
     let mut change = Change::default();
     let folder = work.target.real_config.parent().unwrap_or(Path::new("/"));
-    make_folder(folder, &mut change)?;
+    // The journal is in there, so this alone cannot be on record before it is done.
+    change.folders = missing(folder);
+    make_folders(&change.folders)?;
     let mut journal = Journal::open(&work.target.real_config, &order.name)?;
-    undo::recover(&mut journal, Some(work.daemon), work.tools, INTERRUPTED, work.report)?;
-    make_folder(folder, &mut change)?;
+    if undo::recover(&mut journal, Some(work.daemon), work.tools, INTERRUPTED, work.report)? {
+        change.folders.extend(missing(folder));
+        make_folders(&missing(folder))?;
+    }
     journal.pending(&change)?;
     let outcome = all_steps(work, order, &mut journal, &mut change)
         .and_then(|evidence| settle(&mut journal, &change).map(|()| evidence));
@@ -180,23 +184,22 @@ fn prove(work: &Work<'_>, name: &str) -> anyhow::Result<String> {
                 text: format!("{}. For setup:", failure.cause),
                 commands: remedies(failure.id),
             });
-            Err(with_left(failed(&text), left).hints(hints).into())
+            let error = failed(&text).hints(hints);
+            Err(match left {
+                Some(command) => error.hint("something is left of it; remove it:", command).into(),
+                None => error.into(),
+            })
         }
         Proof::Hangs { limit, left } => {
             let limit = humantime::format_duration(limit);
             let error = failed(&format!("no container started within {limit}, and none failed"));
-            Err(with_left(error, left)
-                .hint("try gVisor's usual platform:", "docker sandbox setup --platform systrap")
-                .into())
+            let error = match left {
+                Some(command) => error.hint("something is left of it; remove it:", command),
+                None => error,
+            };
+            Err(error.hint("try gVisor's usual platform:", "docker sandbox setup --platform systrap").into())
         }
         Proof::Interrupted => Err(Interrupted(stop.signal().unwrap_or(15)).into()),
-    }
-}
-
-fn with_left(error: Error, left: Option<String>) -> Error {
-    match left {
-        Some(command) => error.hint("something is left of it; remove it:", command),
-        None => error,
     }
 }
 
@@ -212,14 +215,20 @@ fn remedies(failure: &str) -> Vec<String> {
     }
 }
 
-/// Makes `folder` for everybody to read, with those above it, and notes which were not there.
-pub(super) fn make_folder(folder: &Path, change: &mut Change) -> anyhow::Result<()> {
-    let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
-    while let Some(folder) = missing.pop() {
+/// The folders that have to be made for `folder` to be there, the outermost first.
+pub(super) fn missing(folder: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> =
+        folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Makes them, for everybody to read.
+pub(super) fn make_folders(folders: &[PathBuf]) -> anyhow::Result<()> {
+    for folder in folders {
         let cannot = || format!("cannot make the folder {}", shown(folder));
         fs::create_dir(folder).with_context(cannot)?;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).with_context(cannot)?;
-        change.folders.push(folder.to_owned());
     }
     Ok(())
 }

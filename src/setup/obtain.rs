@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::change::Change;
-use super::install::{Order, Work, make_folder};
+use super::install::{self, Order, Work};
 use super::journal::Journal;
 use super::runsc::{self, Trial};
 use super::source::{self, Source};
@@ -42,7 +42,10 @@ pub(super) fn get(
         }
         _ => {}
     }
-    make_folder(&prefix, change)?;
+    let folders = install::missing(&prefix);
+    change.folders.extend(folders.iter().cloned());
+    journal.pending(change)?;
+    install::make_folders(&folders)?;
     if work.target.kind != Kind::Rootless {
         place::check_open(&prefix)?;
     }

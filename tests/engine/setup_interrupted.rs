@@ -14,10 +14,15 @@ fn start(site: &Site) -> Running {
     site.start(["--from".as_ref(), source.as_os_str(), "--yes".as_ref()], Io::Terminal)
 }
 
-/// daemon.json is one of these two.
+/// daemon.json is the old one or the new one, and whole.
 fn assert_whole(site: &Site, before: &str) {
     let now = std::fs::read_to_string(site.config()).unwrap();
-    let whole = now == before || now.contains(&format!("\"path\": \"{}\"", site.path("opt/runsc").display()));
+    // The last one: undo on its way, where the daemon needs to see that there is no runtime.
+    let between =
+        before.replace("\n}", ", \"runtimes\": {}\n}").replace("false}", "false, \"runtimes\": {}}");
+    let whole = now == before
+        || now == between
+        || now.contains(&format!("\"path\": \"{}\"", site.path("opt/runsc").display()));
     assert!(whole, "{now:?}");
     let _: serde_json::Value = serde_json::from_str(&now).unwrap();
 }
@@ -191,4 +196,47 @@ fn a_read_only_file_system_must_be_left_as_it_is() {
     inside(&pid, &format!("mount -o remount,ro {tiny}"));
     site.undo().exits(1).says("Read-only file system");
     wait_until("the runtime is still there", || !site.registered("runsc").is_empty());
+}
+
+/// What a setup and an undo ask of the kernel that is seen afterwards.
+const CALLS: [&str; 5] = ["rename", "renameat2", "unlink", "mkdir", "kill"];
+
+#[test]
+fn a_kill_at_every_change_on_the_disk_must_leave_what_can_be_taken_back() {
+    let site = Site::new();
+    site.write_config("{\"debug\": false}\n", 0o600);
+    let (before, text) = (site.files(), "{\"debug\": false}\n");
+    let source = site.source();
+    let up = ["--from".as_ref(), source.as_os_str(), "--yes".as_ref()];
+    let mut kills = 0;
+    for call in CALLS {
+        for undoing in [false, true] {
+            if undoing && call != "rename" && call != "kill" {
+                continue;
+            }
+            for number in 1.. {
+                assert!(number < 40, "{call} does not end");
+                if undoing {
+                    site.set_up().exits(0);
+                }
+                let at = format!("{call} {number}, undoing: {undoing}");
+                let words: &[&std::ffi::OsStr] =
+                    if undoing { &["--undo".as_ref(), "--yes".as_ref()] } else { &up };
+                let killed = site.killed_at(call, number, words);
+                assert_whole(&site, text);
+                let undone = site.undo();
+                assert!(
+                    undone.status.success() || undone.err().contains("nothing to undo"),
+                    "{at}: {undone}"
+                );
+                assert_eq!(site.files(), before, "{at}");
+                assert_eq!(site.registered("runsc"), "", "{at}");
+                if !killed {
+                    break;
+                }
+                kills += 1;
+            }
+        }
+    }
+    assert!(kills > 20, "{kills} kills");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Cli, IMAGE, Io, Outcome, OwnEngine, Running, Scenario};
@@ -73,6 +74,29 @@ impl Site {
 
     pub(crate) fn undo(&self) -> Outcome {
         self.setup(["--undo", "--yes"])
+    }
+
+    /// Runs a setup that is killed as it makes the system call `call` for the `number`th time; whether it was.
+    pub(crate) fn killed_at(&self, call: &str, number: usize, args: &[&OsStr]) -> bool {
+        let (trace, inject) =
+            (format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={number}"));
+        let plugin = self.scenario.home().join("bin/docker-sandbox");
+        let output = std::process::Command::new("strace")
+            .args(["-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+            .arg(plugin)
+            .args(["--host", &self.own.engine.host(), "setup", "--prefix"])
+            .arg(self.path("opt"))
+            .args(args)
+            .env("HOME", self.scenario.home())
+            .output()
+            .unwrap_or_else(|error| panic!("strace: {error}; ./test.sh installs it"));
+        assert!(
+            output.status.code() == Some(0)
+                || output.status.signal() == Some(9)
+                || output.status.code() == Some(137),
+            "{output:?}"
+        );
+        !output.status.success()
     }
 
     /// How the engine has `name` registered: its path, or nothing.
