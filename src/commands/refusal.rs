@@ -36,7 +36,7 @@ pub(super) fn explain(
                     let run = context.command_line([verb, &format!("--runtime={name}")]);
                     error.hint("take this daemon's gVisor:", format!("{run} …"))
                 }
-                None => error.body(with_instructions(context, docker, limit, &info)),
+                None => instructed(error, context, docker, limit, &info),
             };
             error.hint(
                 "to start it without the sandbox, if that is what you want:",
@@ -50,7 +50,7 @@ pub(super) fn explain(
             );
             let error = Error::new(message);
             if gvisor_of(&info).is_none() {
-                return error.body(with_instructions(context, docker, limit, &info)).hints(ways_out);
+                return instructed(error, context, docker, limit, &info).hints(ways_out);
             }
             error.body(found(&info)).hint(
                 "leave `--runtime` away to take the daemon's gVisor:",
@@ -60,14 +60,12 @@ pub(super) fn explain(
         Choice::Impostor { why } => {
             let path = info.runtimes.as_ref().and_then(|all| all.get(detect::USUAL_NAME)?.path.clone());
             let path = path.map_or(String::new(), |path| format!(" ({})", plain(&path)));
-            Error::new(format!("the runtime `runsc`{path} is not gVisor: {why}; nothing was started"))
-                .body(with_instructions(context, docker, limit, &info))
-                .hints(ways_out)
+            let message = format!("the runtime `runsc`{path} is not gVisor: {why}; nothing was started");
+            instructed(Error::new(message), context, docker, limit, &info).hints(ways_out)
         }
         Choice::Nothing | Choice::Use { .. } => {
-            Error::new("this Docker daemon has no gVisor (runsc); nothing was started")
-                .body(with_instructions(context, docker, limit, &info))
-                .hints(ways_out)
+            let error = Error::new("this Docker daemon has no gVisor (runsc); nothing was started");
+            instructed(error, context, docker, limit, &info).hints(ways_out)
         }
     }
 }
@@ -108,10 +106,30 @@ fn found(info: &Info) -> String {
     )
 }
 
-fn with_instructions(context: &Context, docker: &Docker, limit: Duration, info: &Info) -> String {
+/// The way that needs no instructions, where the daemon is on this machine.
+fn done_for_you(context: &Context, platform: &Platform) -> Option<Hint> {
+    matches!(platform, Platform::Linux | Platform::Rootless).then(|| Hint {
+        text: "to have all of this done, proven, and taken back with --undo:".to_owned(),
+        commands: vec![context.command_line(["setup"])],
+    })
+}
+
+fn with_instructions(
+    context: &Context,
+    docker: &Docker,
+    limit: Duration,
+    info: &Info,
+) -> (String, Option<Hint>) {
     let platform = Platform::of(info, &ask::endpoint(docker, limit));
     let verify = context.command_line(["run", "--rm", "busybox", "dmesg"]);
-    format!("{}\n\n{}", found(info), instructions::for_platform(&platform, &verify))
+    let text = format!("{}\n\n{}", found(info), instructions::for_platform(&platform, &verify));
+    (text, done_for_you(context, &platform))
+}
+
+/// `error` with what was found, the instructions, and the command that carries them out.
+fn instructed(error: Error, context: &Context, docker: &Docker, limit: Duration, info: &Info) -> Error {
+    let (text, hint) = with_instructions(context, docker, limit, info);
+    error.body(text).hints(hint)
 }
 
 /// Out of the sandbox, in plain words: for this once, and for good.

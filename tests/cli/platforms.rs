@@ -144,6 +144,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:

@@ -29,6 +29,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
@@ -45,7 +47,10 @@ docker context inspect --format '{{.Endpoints.docker.Host}}'
         seen("sandbox run img")
     );
     assert_eq!(
-        test.direct("run img").text().replace("docker-sandbox run", "docker sandbox run"),
+        test.direct("run img")
+            .text()
+            .replace("docker-sandbox run", "docker sandbox run")
+            .replace("docker-sandbox setup", "docker sandbox setup"),
         seen("sandbox run img")
     );
 }
@@ -74,6 +79,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), io.containerd.runtime.v1.linux 
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
@@ -110,6 +117,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), kata (io.containerd.kata.v2), n
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
@@ -148,6 +157,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:

@@ -85,6 +85,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start it without the sandbox, if that is what you want:
     docker sandbox run --no-sandbox --runtime=runc …
 --- docker was called
@@ -137,6 +139,8 @@ Its runtimes:      io.containerd.runc.v2 (runc), runc (runc, the default)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
@@ -174,6 +178,8 @@ Its runtimes:      runc (runc, the default), runsc (runc, not gVisor)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
@@ -206,6 +212,8 @@ Its runtimes:      runc (runc, the default), runsc (runc, not gVisor)
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start it without the sandbox, if that is what you want:
     docker sandbox run --no-sandbox --runtime=runsc …
 --- docker was called
@@ -241,6 +249,8 @@ Its runtimes:      runc (runc, the default), runsc (/usr/local/bin/runsc, not gV
 3. Verify (gVisor's boot lines appear):
     docker sandbox run --rm busybox dmesg
 
+hint: to have all of this done, proven, and taken back with --undo:
+    docker sandbox setup
 hint: to start without a sandbox, this once:
     docker sandbox run --no-sandbox …
 hint: or wherever the daemon has no gVisor: for good by `"plugins": {"sandbox": {"mode": "preferred"}}` in [ROOT]/home/.docker/config.json, or in this shell by:
