@@ -68,7 +68,7 @@ tab=$(printf '\t')
 cat >"$work/rows" <<ROWS
 \`docker sandbox run\`${tab}docker sandbox run --rm $image true${tab}\`docker run --runtime=runsc\`${tab}$runsc
 \`docker-sandbox run\` (called directly)${tab}$direct run --rm $image true${tab}\`docker run --runtime=runsc\`${tab}$runsc
-\`docker sandbox run\`, output of 10 MB${tab}docker sandbox run --rm $image dd if=/dev/zero bs=1M count=10${tab}\`docker run --runtime=runsc\`, the same${tab}docker run --rm --runtime=runsc $image dd if=/dev/zero bs=1M count=10
+\`docker sandbox run\`, output of 10 MB${tab}docker sandbox run --rm $image dd if=/dev/zero bs=1M count=10 status=none${tab}\`docker run --runtime=runsc\`, the same${tab}docker run --rm --runtime=runsc $image dd if=/dev/zero bs=1M count=10 status=none
 the metadata answer${tab}$direct docker-cli-plugin-metadata${tab}\`docker --version\`${tab}docker --version
 \`docker run --runtime=runsc\` (gVisor itself)${tab}$runsc${tab}\`docker run\` (runc)${tab}docker run --rm --runtime=runc $image true
 ROWS
