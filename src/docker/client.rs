@@ -122,18 +122,14 @@ impl DockerCommand {
     /// It could not be started.
     pub fn answer_unless(&self, stop: &Stop, input: Vec<u8>, limit: Duration) -> anyhow::Result<Ending> {
         let deadline = Instant::now() + limit;
-        let handle = duct::cmd(&self.program, &self.args)
-            .stdin_bytes(input)
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .env(INNER, "1")
+        let handle = self
+            .question(input)
             .before_spawn(|command| {
                 command.process_group(0);
                 Ok(())
             })
             .start()
-            .with_context(|| format!("cannot run `{self}`"))?;
+            .with_context(|| self.cannot_run())?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let slice = left.min(Duration::from_millis(50));
@@ -155,18 +151,8 @@ impl DockerCommand {
     /// # Errors
     /// It could not be started.
     pub fn answer_within(&self, limit: Duration) -> anyhow::Result<Option<Answer>> {
-        let question = FOR_PLUGINS
-            .iter()
-            .fold(duct::cmd(&self.program, &self.args), |command, name| command.env_remove(name));
-        let handle = question
-            // An empty pipe, and not /dev/null, which an empty root does not have.
-            .stdin_bytes([])
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .env(INNER, "1")
-            .start()
-            .with_context(|| self.cannot_run())?;
+        // An empty pipe, and not /dev/null, which an empty root does not have.
+        let handle = self.question(Vec::new()).start().with_context(|| self.cannot_run())?;
         IN_FLIGHT.store(handle.pids().first().copied().unwrap_or(0), Ordering::SeqCst);
         let output = handle.wait_timeout(limit);
         IN_FLIGHT.store(0, Ordering::SeqCst);
@@ -189,6 +175,18 @@ impl DockerCommand {
     #[must_use]
     pub fn exec(&self) -> anyhow::Error {
         anyhow::Error::new(self.std().exec()).context(self.cannot_run())
+    }
+
+    /// With `input` on its stdin, both outputs kept, and the environment of [`DockerCommand::std`].
+    fn question(&self, input: Vec<u8>) -> duct::Expression {
+        FOR_PLUGINS
+            .iter()
+            .fold(duct::cmd(&self.program, &self.args), |command, name| command.env_remove(name))
+            .stdin_bytes(input)
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .env(INNER, "1")
     }
 
     fn cannot_run(&self) -> Error {
