@@ -74,6 +74,32 @@ fn with_our_options(command: Command, verb: &str) -> Command {
                 .value_name("DURATION")
                 .help("How long the daemon may take to say which runtimes it has [default: 10s]"),
         )
+        .arg(
+            Arg::new("allow")
+                .long("allow")
+                .value_name("RULE")
+                .action(ArgAction::Append)
+                .help("Allow what this rule forbids; a comma list, and can be given more than once"),
+        )
+        .arg(
+            Arg::new("quiet-rule")
+                .long("quiet-rule")
+                .value_name("RULE")
+                .action(ArgAction::Append)
+                .help("Do not warn of this rule; a comma list, and can be given more than once"),
+        )
+        .arg(
+            Arg::new("no-fix")
+                .long("no-fix")
+                .action(ArgAction::SetTrue)
+                .help("Add nothing that makes up for what differs in gVisor; warn of it instead"),
+        )
+        .arg(
+            Arg::new("persist")
+                .long("persist")
+                .action(ArgAction::SetTrue)
+                .help("Keep what is written to the root filesystem, for docker cp, commit, stop and start"),
+        )
         .after_help(docker)
 }
 

@@ -137,6 +137,13 @@ impl Context {
         crate::ui::shell_line(line)
     }
 
+    /// The command line that a user types for one of Docker's own commands.
+    #[must_use]
+    pub fn docker_line<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> String {
+        let docker = [OsString::from("docker")].into_iter().chain(self.globals.iter().cloned());
+        crate::ui::shell_line(docker.chain(words.into_iter().map(|word| word.as_ref().to_owned())))
+    }
+
     /// `path` from the working folder.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::docker::run_line::Ours;
-use crate::settings::decide::Origin;
+use crate::settings::decide::{Origin, Sourced};
 use crate::settings::load::{self, Settings};
 use crate::settings::policy;
 use crate::ui::{self, plain};
@@ -56,18 +56,22 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
 fn rows(settings: &Settings) -> Vec<Row> {
     let mode = &settings.decision.mode;
     let audit = settings.audit.as_ref();
-    let weakest = settings.policy.as_ref().map(|policy| policy.weakest_mode);
+    let weakest = settings.policy.as_ref().and_then(|policy| policy.weakest_mode);
+    let may_allow = settings.policy.as_ref().and_then(|policy| policy.may_allow.as_deref());
     vec![
         Row { name: "mode", value: Some(mode.value.to_string()), source: mode.origin.to_string() },
         Row {
             name: "weakest-mode",
             value: weakest.map(|mode| mode.to_string()),
-            source: if weakest.is_some() {
-                format!("the machine's policy {}", policy::PATH)
-            } else {
-                format!("there is no policy {}", policy::PATH)
-            },
+            source: from_policy(settings),
         },
+        Row {
+            name: "may-allow",
+            value: may_allow.map(|ids| if ids.is_empty() { "none".to_owned() } else { ids.join(",") }),
+            source: from_policy(settings),
+        },
+        exceptions("allow", &settings.exceptions.allow),
+        exceptions("quiet-rule", &settings.exceptions.quiet),
         Row {
             name: "detect-timeout",
             value: Some(humantime::format_duration(settings.detect_timeout.value).to_string()),
@@ -79,6 +83,19 @@ fn rows(settings: &Settings) -> Vec<Row> {
             source: audit.map_or(Origin::Default, |audit| audit.origin.clone()).to_string(),
         },
     ]
+}
+
+fn from_policy(settings: &Settings) -> String {
+    match settings.policy {
+        Some(_) => format!("the machine's policy {}", policy::PATH),
+        None => format!("there is no policy {}", policy::PATH),
+    }
+}
+
+fn exceptions(name: &'static str, rules: &[Sourced<&'static str>]) -> Row {
+    let ids: Vec<&str> = rules.iter().map(|rule| rule.value).collect();
+    let source = rules.first().map_or(Origin::Default, |rule| rule.origin.clone());
+    Row { name, value: (!ids.is_empty()).then(|| ids.join(",")), source: source.to_string() }
 }
 
 fn warnings(context: &Context, settings: &Settings) -> Vec<String> {

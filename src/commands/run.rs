@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime};
 
-use crate::commands::{aftermath, refusal};
+use crate::commands::{aftermath, refusal, rules};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
@@ -50,10 +50,10 @@ struct Plan {
     words: Vec<OsString>,
     /// The gVisor runtime; `None` where the container starts without.
     runtime: Option<String>,
-    /// For `--verbose`, where there is no warning.
-    why: String,
-    /// Printed before the start.
-    warning: Option<String>,
+    /// Printed before the start, a line each.
+    warnings: Vec<String>,
+    /// For `--verbose`.
+    notes: Vec<String>,
     /// What the choice of the runtime relied on, to be forgotten if Docker refuses.
     relied_on: Option<Memory>,
 }
@@ -79,10 +79,9 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
     let docker = context.docker()?;
     let plan = plan(context, verb, &docker, &settings, &line)?;
     log(&settings, verb, &plan, image, &line)?;
-    match &plan.warning {
-        Some(warning) => ui::warn(warning),
-        None if line.ours.verbose => ui::note(&plan.why),
-        None => {}
+    plan.warnings.iter().for_each(|warning| ui::warn(warning));
+    if line.ours.verbose {
+        plan.notes.iter().for_each(|note| ui::note(note));
     }
     start(context, verb, &docker, plan, &line, watch)
 }
@@ -124,20 +123,25 @@ fn plan(
     let limit = settings.detect_timeout.value;
     let Found { choice, has_gvisor, runtimes, relied_on } = choose(context, docker, settings, line)?;
     match choice {
-        Choice::Use { name, why } => Ok(Plan {
-            words: line.with_runtime(&name),
-            why: format!(
+        Choice::Use { name, why } => {
+            let asked = rules::Asked { context, docker, settings, verb: verb.name(), line };
+            let ruled = rules::apply(&asked, &runtimes, &name)?;
+            let why = format!(
                 "runtime {} ({}{}); mode `{}`, decided by {}",
                 shown(&name),
                 plain(&why),
                 if relied_on.is_some() { ", remembered" } else { "" },
                 mode.value,
                 mode.origin
-            ),
-            runtime: Some(name),
-            warning: None,
-            relied_on,
-        }),
+            );
+            Ok(Plan {
+                words: line.with_runtime(&ruled.runtime, &ruled.words),
+                runtime: Some(ruled.runtime),
+                warnings: ruled.warnings,
+                notes: std::iter::once(why).chain(ruled.notes).collect(),
+                relied_on,
+            })
+        }
         // Falling back is for daemons without gVisor, not for arguments that avoid it.
         Choice::Nothing | Choice::Impostor { .. } if mode.value == Mode::Preferred => {
             Ok(fallen_back(settings, line))
@@ -201,8 +205,8 @@ fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
     Plan {
         words: line.words().to_vec(),
         runtime: None,
-        why: what.clone(),
-        warning: Some(what),
+        warnings: vec![what],
+        notes: Vec::new(),
         relied_on: None,
     }
 }
@@ -231,13 +235,13 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
         return Plan {
             words,
             runtime: Some(name),
-            why: "nothing was added to Docker's arguments".into(),
-            warning: None,
+            warnings: Vec::new(),
+            notes: vec!["nothing was added to Docker's arguments".into()],
             relied_on: None,
         };
     }
     let why = format!("this container is NOT in gVisor: mode `{}`, decided by {}", mode.value, mode.origin);
-    Plan { words, runtime: None, why: why.clone(), warning: Some(why), relied_on: None }
+    Plan { words, runtime: None, warnings: vec![why], notes: Vec::new(), relied_on: None }
 }
 
 fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLine) -> anyhow::Result<()> {

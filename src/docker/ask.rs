@@ -44,6 +44,22 @@ fn is_docker_engine(docker: &Docker, limit: Duration) -> anyhow::Result<bool> {
     Ok(server.is_some_and(|server| server.components.iter().any(|component| component.name == "Engine")))
 }
 
+/// Docker's two versions, `docker version`.
+///
+/// # Errors
+/// As for [`runtimes`].
+pub fn version<T: DeserializeOwned>(docker: &Docker, limit: Duration) -> anyhow::Result<T> {
+    let answer = docker
+        .command(["version", "--format", "{{json .}}"])
+        .answer_within(limit)?
+        .ok_or_else(|| failure::timed_out(docker, limit))?;
+    if !answer.status.success() {
+        return Err(failure::explain(docker, &answer).into());
+    }
+    serde_json::from_str(answer.stdout.trim())
+        .map_err(|problem| failure::nonsense(docker, &problem.to_string()).into())
+}
+
 /// What the daemon says about itself.
 ///
 /// # Errors

@@ -49,8 +49,8 @@ const GLOBAL_SWITCHES: &str = "-D/debug help tls tlsverify -v/version";
 const GLOBAL_VALUES: &str = "config -c/context -H/host -l/log-level tlscacert tlscert tlskey";
 
 /// Ours, on `run` and `create`. See [`crate::docker::run_line::Ours`].
-const OUR_SWITCHES: &str = "no-sandbox verbose";
-const OUR_VALUES: &str = "sandbox detect-timeout";
+const OUR_SWITCHES: &str = "no-sandbox verbose no-fix persist";
+const OUR_VALUES: &str = "sandbox detect-timeout allow quiet-rule";
 
 impl Flags {
     /// What `docker run` and `docker create` know, as far as we were told, and our own.

@@ -3,12 +3,16 @@
 pub mod ask;
 pub mod client;
 pub mod config_file;
+pub mod csv;
 pub mod daemon;
 pub mod endpoint;
 pub mod failure;
 pub mod flags;
 pub mod grammar;
 pub mod info;
+pub mod inspect;
+pub mod mounts;
+pub mod networks;
 pub mod plugin_file;
 pub mod run_line;
 pub mod stop;

@@ -17,6 +17,14 @@ pub struct Ours {
     pub verbose: bool,
     /// `--detect-timeout`.
     pub detect_timeout: Option<OsString>,
+    /// `--allow`, each a comma list of rules: what they forbid is allowed.
+    pub allow: Vec<OsString>,
+    /// `--quiet-rule`, each a comma list of rules: they do not warn.
+    pub quiet: Vec<OsString>,
+    /// `--no-fix`: nothing is put right on the way.
+    pub no_fix: bool,
+    /// `--persist`: what is written to the root filesystem stays, as it does without gVisor.
+    pub persist: bool,
 }
 
 /// A command line with our options taken out. Its words are Docker's, in their order.
@@ -51,6 +59,29 @@ impl RunLine {
         // Reading Docker's own words again gives every index anew.
         let parsed = grammar::parse(&words, flags)?;
         Ok(Self { words, parsed, learned: flags.has_learned(), ours })
+    }
+
+    /// Docker's options, in their order; the last one of a name wins, where it is not a list.
+    #[must_use]
+    pub fn options(&self) -> impl DoubleEndedIterator<Item = Given<'_>> {
+        self.parsed.options.iter().map(|option| Given {
+            name: &option.name,
+            value: option.value.as_deref(),
+            words: &self.words[option.word..=option.word + usize::from(option.takes_next)],
+            occurrence: option,
+        })
+    }
+
+    /// The value of an option that holds one: its last.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&OsStr> {
+        self.parsed.last(name)?.value.as_deref()
+    }
+
+    /// The words behind the image: the command and its arguments.
+    #[must_use]
+    pub fn command(&self) -> &[OsString] {
+        self.parsed.first_positional.map_or(&[], |image| &self.words[image + 1..])
     }
 
     /// The image, if the line has one.
@@ -98,14 +129,16 @@ impl RunLine {
         &self.words
     }
 
-    /// Docker's words with `--runtime=NAME` behind the last option, where it wins over every other.
+    /// Docker's words with `added` and `--runtime=NAME` behind the last option, where it wins over
+    /// every other.
     #[must_use]
-    pub fn with_runtime(&self, name: &str) -> Vec<OsString> {
+    pub fn with_runtime(&self, name: &str, added: &[OsString]) -> Vec<OsString> {
         let (options, rest) = self.words.split_at(self.parsed.options_end);
         let runtime = OsString::from(format!("--runtime={name}"));
         // If a help text misled us about where the options end, the first word is one all the same.
         let mut words: Vec<OsString> = self.learned.then(|| runtime.clone()).into_iter().collect();
         words.extend_from_slice(options);
+        words.extend_from_slice(added);
         words.push(runtime);
         words.extend_from_slice(rest);
         words
@@ -132,6 +165,31 @@ impl RunLine {
     }
 }
 
+/// One of Docker's options in a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The long name, without dashes.
+    pub name: &'a str,
+    /// Its value, if it has one.
+    pub value: Option<&'a OsStr>,
+    words: &'a [OsString],
+    occurrence: &'a Occurrence,
+}
+
+impl Given<'_> {
+    /// As it was typed, its value included, for a message and a shell.
+    #[must_use]
+    pub fn written(&self) -> String {
+        crate::ui::shell_line(self.words)
+    }
+
+    /// For a switch: whether it is on. A value that Docker will refuse counts as given.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        is_on(self.occurrence)
+    }
+}
+
 impl Ours {
     fn read(parsed: &Parsed) -> Result<Self, Problem> {
         let mut ours = Self::default();
@@ -144,6 +202,10 @@ impl Ours {
                 "no-sandbox" => no_sandbox = switch(option)?.then_some(place),
                 "verbose" => ours.verbose = switch(option)?,
                 "detect-timeout" => ours.detect_timeout = value,
+                "allow" => ours.allow.extend(value),
+                "quiet-rule" => ours.quiet.extend(value),
+                "no-fix" => ours.no_fix = switch(option)?,
+                "persist" => ours.persist = switch(option)?,
                 _ => {}
             }
         }
@@ -190,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_runtime_is_put_where_nothing_can_undo_it() {
-        let with = |text: &str| joined(&line(text).with_runtime("runsc"));
+        let with = |text: &str| joined(&line(text).with_runtime("runsc", &[]));
         assert_eq!(with("--rm img --runtime=runc"), "--rm --runtime=runsc img --runtime=runc");
         assert_eq!(with("--runtime= --rm -- img"), "--runtime= --rm --runtime=runsc -- img");
         assert_eq!(with("-e --runtime=runc img"), "-e --runtime=runc --runtime=runsc img");

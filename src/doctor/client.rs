@@ -183,11 +183,9 @@ fn settings(context: &Context, sink: &mut dyn FnMut(Check)) {
                 return;
             }
             sink(match &settings.policy {
-                Some(policy) => Check::ok(
-                    "client.policy",
-                    "policy",
-                    format!("{} allows nothing weaker than `{}`", policy::PATH, policy.weakest_mode),
-                ),
+                Some(policy) => {
+                    Check::ok("client.policy", "policy", format!("{} {}", policy::PATH, policy.describe()))
+                }
                 None => Check::ok("client.policy", "policy", format!("there is none at {}", policy::PATH)),
             });
         }

@@ -7,6 +7,7 @@ use crate::docker::info::Runtime;
 use crate::gvisor::arguments;
 use crate::gvisor::binary::Binary;
 use crate::gvisor::detect::{self, Choice, Identity};
+use crate::gvisor::rules;
 use crate::ui::shell_line;
 
 /// A registered runtime that is gVisor.
@@ -114,7 +115,9 @@ fn arguments_of(gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
                 .fix("Leave one of them in `runtimeArgs`:", [edit]),
         );
     }
-    let weakening = arguments::weakening(&gvisor.args);
+    let in_force = arguments::in_force(&gvisor.args);
+    let weakening: Vec<String> =
+        rules::of_runtime(&in_force).map(|found| format!("{}: {}", found.hit.what, found.rule.why)).collect();
     if !weakening.is_empty() {
         sink(
             Check::warn("runtime.weakened", what, weakening.join("; "))

@@ -1,5 +1,7 @@
 //! What a runtime's `runtimeArgs` mean for the sandbox. Pure.
 
+use crate::docker::info::Runtime;
+
 /// One of runsc's flags as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argument {
@@ -7,6 +9,33 @@ pub struct Argument {
     pub name: String,
     /// `true` for a bare switch.
     pub value: String,
+}
+
+impl Argument {
+    /// Whether its value is neither false nor `none` nor empty.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !matches!(self.value.as_str(), "false" | "0" | "f" | "F" | "FALSE" | "False" | "none" | "")
+    }
+}
+
+/// What is in force for a registered runtime: its `runtimeArgs`, or the flags among its shim's
+/// options.
+///
+/// Source: `RunscConfig` in gVisor's `shim/v1/runtimeoptions`.
+#[must_use]
+pub fn of(runtime: &Runtime) -> Vec<Argument> {
+    let mut all = in_force(runtime.runtime_args.as_deref().unwrap_or_default());
+    let options = runtime.options.as_ref().and_then(|options| options.as_object());
+    let config = options
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| matches!(key.to_ascii_lowercase().as_str(), "runscconfig" | "runsc_config"));
+    for (name, value) in config.filter_map(|(_, flags)| flags.as_object()).flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        all.push(Argument { name: name.clone(), value });
+    }
+    all
 }
 
 /// Those that take the next word where there is no `=`; all others that matter here are switches.
@@ -37,34 +66,6 @@ pub fn platform(args: &[String]) -> Option<String> {
     platform.map(|argument| argument.value)
 }
 
-/// What the arguments give away, each as `ARGUMENT: CLAUSE`.
-#[must_use]
-pub fn weakening(args: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    for argument in in_force(args) {
-        let Argument { name, value } = &argument;
-        let on = !matches!(value.as_str(), "false" | "0" | "f" | "none" | "");
-        let why = match name.as_str() {
-            "network" if value == "host" => {
-                "sockets are the host kernel's, of the container's network namespace"
-            }
-            "host-uds" | "fsgofer-host-uds" if on => {
-                "sockets of the host in mounted folders can be used from inside"
-            }
-            "host-fifo" if on => "pipes of the host in mounted folders can be used from inside",
-            "profile" if on => "the host's user can profile the sandbox, and its filter allows more for that",
-            "net-raw" if on => "raw sockets are allowed inside",
-            "allow-flag-override" if on => "any container's annotations may change any flag of runsc",
-            name if name.starts_with("TESTONLY-") && on => {
-                "a switch for gVisor's own tests, which is never safe"
-            }
-            _ => continue,
-        };
-        found.push(format!("--{name}={value}: {why}"));
-    }
-    found
-}
-
 /// Arguments that cannot hold at once, or that Docker's wrapper script would tear apart.
 #[must_use]
 pub fn contradictions(args: &[String]) -> Vec<String> {
@@ -87,7 +88,8 @@ pub fn contradictions(args: &[String]) -> Vec<String> {
 }
 
 /// Of several with the same name the last one.
-fn in_force(args: &[String]) -> Vec<Argument> {
+#[must_use]
+pub fn in_force(args: &[String]) -> Vec<Argument> {
     let read = read(args);
     let last = |at: usize| read[at + 1..].iter().all(|later| later.name != read[at].name);
     (0..read.len()).filter(|&at| last(at)).map(|at| read[at].clone()).collect()
@@ -102,32 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn each_weakening_argument_is_named_in_every_spelling() {
-        for line in [
-            "--network=host",
-            "-network host",
-            "--host-uds=open",
-            "--fsgofer-host-uds",
-            "--host-fifo open",
-            "--profile",
-            "--net-raw=true",
-            "--allow-flag-override",
-            "--TESTONLY-unsafe-nonroot",
-        ] {
-            assert_eq!(weakening(&words(line)).len(), 1, "{line}");
-        }
-        for line in
-            ["--network=sandbox", "--net-raw=false", "--host-uds=none", "--debug", "--net-raw --net-raw=0"]
-        {
-            assert_eq!(weakening(&words(line)), [""; 0], "{line}");
-        }
-    }
-
-    #[test]
     fn arguments_that_contradict_each_other_are_named() {
         assert_eq!(contradictions(&words("--platform=kvm --debug --platform systrap")).len(), 1);
         assert_eq!(contradictions(&["--debug-log=/a b".to_owned()]).len(), 1);
         assert_eq!(contradictions(&words("--network=host --platform=kvm")), [""; 0]);
+    }
+
+    #[test]
+    fn flags_among_a_shims_options_count_as_arguments() {
+        let runtime = serde_json::json!({
+            "runtimeType": "io.containerd.runsc.v1",
+            "options": {"TypeUrl": "x", "RunscConfig": {"host-uds": "open", "profile": true}},
+        });
+        let seen = of(&serde_json::from_value(runtime).unwrap());
+        let seen: Vec<String> = seen.iter().map(|one| format!("{}={}", one.name, one.value)).collect();
+        assert_eq!(seen, ["host-uds=open", "profile=true"]);
     }
 
     #[test]

@@ -9,3 +9,4 @@ pub mod memory;
 pub mod probe;
 pub mod processes;
 pub mod proof;
+pub mod rules;

@@ -13,6 +13,8 @@ use crate::context::Context;
 use crate::docker::flags::Flags;
 use crate::docker::grammar::Problem;
 use crate::docker::run_line::RunLine;
+use crate::gvisor::rules::Severity;
+use crate::gvisor::rules::table::RULES;
 use crate::ui;
 
 /// cobra's `ShellCompDirectiveNoFileComp`.
@@ -109,18 +111,28 @@ fn values<'a>(
     unfinished: &'a str,
 ) -> Option<(Vec<(String, String)>, &'a str)> {
     let (option, begun) = option_and_value(given, unfinished)?;
-    let name = option.strip_prefix("--").filter(|name| *name == "sandbox" || *name == "detect-timeout")?;
+    let name = option.strip_prefix("--")?;
     command.get_arguments().find(|arg| arg.get_long() == Some(name))?;
-    let offered: &[(&str, &str)] = if name == "sandbox" {
-        &[
+    let pair = |(value, about): (&str, &str)| (value.to_owned(), about.to_owned());
+    let offered = match name {
+        "sandbox" => [
             ("required", "gVisor, or nothing starts"),
             ("preferred", "gVisor where the daemon has it"),
             ("none", "Docker as it is"),
         ]
-    } else {
-        &[("10s", ""), ("60s", "")]
+        .map(pair)
+        .to_vec(),
+        "detect-timeout" => [("10s", ""), ("60s", "")].map(pair).to_vec(),
+        "allow" => rules(|severity| severity == Severity::Deny).map(pair).collect(),
+        "quiet-rule" => rules(|severity| severity < Severity::Note).map(pair).collect(),
+        _ => return None,
     };
-    Some((offered.iter().map(|(value, about)| ((*value).to_owned(), (*about).to_owned())).collect(), begun))
+    Some((offered, begun))
+}
+
+/// The rules of some severities, and what each is about.
+fn rules(wanted: fn(Severity) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    RULES.iter().filter(move |rule| wanted(rule.severity)).map(|rule| (rule.id, rule.why))
 }
 
 /// `--option=beg`, or the word before for `beg`.

@@ -101,9 +101,9 @@ pub fn decide(sources: &Sources) -> Decision {
 /// # Errors
 /// Whoever decided asked for less than it allows.
 pub fn allowed(decision: &Decision, policy: Option<&Policy>) -> Result<(), BelowPolicy> {
-    match policy {
-        Some(policy) if decision.mode.value < policy.weakest_mode => {
-            Err(BelowPolicy { asked: decision.mode.clone(), weakest: policy.weakest_mode })
+    match policy.and_then(|policy| policy.weakest_mode) {
+        Some(weakest) if decision.mode.value < weakest => {
+            Err(BelowPolicy { asked: decision.mode.clone(), weakest })
         }
         _ => Ok(()),
     }
@@ -146,7 +146,7 @@ mod tests {
         #[test]
         fn nothing_loosens_a_policy(sources in sources(), weakest_mode in mode()) {
             let decision = decide(&sources);
-            match allowed(&decision, Some(&Policy { weakest_mode })) {
+            match allowed(&decision, Some(&Policy { weakest_mode: Some(weakest_mode), may_allow: None })) {
                 Ok(()) => prop_assert!(decision.mode.value >= weakest_mode),
                 Err(below) => prop_assert!(below.asked.value < weakest_mode),
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::decide::{self, BelowPolicy, Decision, Origin, Sourced, Sources};
+use super::exceptions::Exceptions;
 use super::mode::Mode;
 use super::policy::{self, Policy};
 use super::project::{self, ProjectFile};
@@ -30,6 +31,8 @@ pub struct Settings {
     pub detect_timeout: Sourced<Duration>,
     /// The file that gets a line for every start; absolute.
     pub audit: Option<Sourced<PathBuf>>,
+    /// Which rules do not hold, and which say nothing.
+    pub exceptions: Exceptions,
     /// The context that `docker context use` chose.
     pub current_context: Option<String>,
     /// Keys of `plugins.sandbox` that mean nothing to us or to Docker.
@@ -80,8 +83,17 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
             None => Sourced { value: DETECT_TIMEOUT, origin: Origin::Default },
         },
     };
+    let mut exceptions = Exceptions::default();
+    exceptions.of_flags(&ours.allow, &ours.quiet)?;
+    let of_user = |ids: Option<Vec<&'static str>>, key| {
+        let origin = user_origin(key);
+        ids.unwrap_or_default().into_iter().map(move |value| Sourced { value, origin: origin.clone() })
+    };
+    exceptions.allow.extend(of_user(user.allow, "allow"));
+    exceptions.quiet.extend(of_user(user.quiet, "quiet-rule"));
     Ok(Settings {
         decision,
+        exceptions,
         policy,
         detect_timeout,
         audit,
@@ -96,7 +108,11 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
 /// It does not: who asked for what, and the ways to ask for more.
 pub fn within_policy(context: &Context, settings: &Settings) -> Result<(), Error> {
     decide::allowed(&settings.decision, settings.policy.as_ref())
-        .map_err(|below| below_policy(context, &below))
+        .map_err(|below| below_policy(context, &below))?;
+    match settings.exceptions.beyond(settings.policy.as_ref()) {
+        Some(allowed) => Err(beyond_policy(context, allowed)),
+        None => Ok(()),
+    }
 }
 
 /// The project's files that say something about the sandbox, the nearest first, and whether each is
@@ -192,6 +208,22 @@ fn below_policy(context: &Context, below: &BelowPolicy) -> Error {
             .hint("or correct the setting:", format!("${{EDITOR:-vi}} {}", crate::ui::shell_line([path]))),
         Origin::Environment(name) => error.hint("or take the variable away:", format!("unset {name}")),
         Origin::Flag(_) | Origin::Default => error,
+    }
+}
+
+fn beyond_policy(context: &Context, allowed: &Sourced<&'static str>) -> Error {
+    let error = Error::new(format!(
+        "this machine's policy ({}) does not let anybody allow `{}`, as {} does",
+        policy::PATH,
+        allowed.value,
+        allowed.origin
+    ));
+    match &allowed.origin {
+        Origin::User(path, _) => error.hint(
+            "take it out of the setting:",
+            format!("${{EDITOR:-vi}} {}", crate::ui::shell_line([path])),
+        ),
+        _ => error.hint("leave it out:", format!("{} …", context.command_line(["run"]))),
     }
 }
 

@@ -2,6 +2,7 @@
 //! under a policy that nothing can loosen.
 
 pub mod decide;
+pub mod exceptions;
 pub mod load;
 pub mod mode;
 pub mod policy;

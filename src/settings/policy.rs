@@ -1,11 +1,13 @@
-//! The machine's policy: the weakest mode that anybody on it may use.
+//! The machine's policy: the weakest mode that anybody on it may use, and which rules anybody may
+//! make an exception from.
 
 use std::io;
 use std::path::Path;
 
 use anyhow::Context as _;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
+use super::exceptions;
 use super::mode::Mode;
 use crate::error::Error;
 use crate::ui::{plain, shown};
@@ -17,9 +19,30 @@ pub const PATH: &str = "/etc/docker/sandbox-policy.json";
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The weakest mode allowed.
-    #[serde(rename = "weakest-mode")]
-    pub weakest_mode: Mode,
+    /// The weakest mode allowed; without it, any is.
+    #[serde(rename = "weakest-mode", default, deserialize_with = "given")]
+    pub weakest_mode: Option<Mode>,
+    /// The rules that may be allowed; without it, any may.
+    #[serde(rename = "may-allow", default, deserialize_with = "given")]
+    pub may_allow: Option<Vec<String>>,
+}
+
+impl Policy {
+    /// What it says, as a clause about it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let weakest = self.weakest_mode.map(|mode| format!("allows nothing weaker than `{mode}`"));
+        let may_allow = self.may_allow.as_ref().map(|ids| match ids.as_slice() {
+            [] => "lets nobody allow what a rule forbids".to_owned(),
+            ids => format!("lets nobody allow what a rule forbids but for {}", ids.join(", ")),
+        });
+        weakest.into_iter().chain(may_allow).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// `null` says nothing, and a policy that says nothing is a mistake.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// Reads the policy; `None` where the machine has none.
@@ -50,7 +73,7 @@ pub fn read() -> anyhow::Result<Option<Policy>> {
     };
     let policy = parse(&text).map_err(|problem| {
         Error::new(format!("the machine's policy {} is invalid: {}", shown(path), plain(&problem))).hint(
-            "write one mode, `required`, `preferred` or `none`:",
+            "write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:",
             format!("echo '{{\"weakest-mode\": \"required\"}}' | sudo tee {PATH}"),
         )
     })?;
@@ -62,7 +85,14 @@ fn parse(text: &[u8]) -> Result<Policy, String> {
     if text.trim_ascii_start().first().is_some_and(|&byte| byte != b'{') {
         return Err("it is no JSON object".to_owned());
     }
-    serde_json::from_slice(text).map_err(|error| error.to_string())
+    let policy: Policy = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    if policy.weakest_mode.is_none() && policy.may_allow.is_none() {
+        return Err("it has neither `weakest-mode` nor `may-allow`".to_owned());
+    }
+    if let Some(ids) = &policy.may_allow {
+        exceptions::allowable(&ids.join(","))?;
+    }
+    Ok(policy)
 }
 
 #[cfg(test)]
@@ -70,9 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_object_with_the_one_key_is_a_policy() {
+    fn only_an_object_with_known_keys_is_a_policy() {
         let read = |text: &str| parse(text.as_bytes()).map(|policy| policy.weakest_mode);
-        assert_eq!(read(" {\"weakest-mode\": \"preferred\"}\n"), Ok(Mode::Preferred));
+        assert_eq!(read(" {\"weakest-mode\": \"preferred\"}\n"), Ok(Some(Mode::Preferred)));
+        let may = |text: &str| parse(text.as_bytes()).map(|policy| policy.may_allow);
+        assert_eq!(may("{\"may-allow\": []}"), Ok(Some(Vec::new())));
+        assert_eq!(may("{\"may-allow\": [\"host-etc\"]}"), Ok(Some(vec!["host-etc".into()])));
         for text in [
             "",
             "[]",
@@ -82,6 +115,10 @@ mod tests {
             "{\"weakest-mode\": \"none\", \"x\": 1}",
             "{\"weakest-mode\": \"required\", \"weakest-mode\": \"none\"}",
             "{\"weakest-mode\": [\"none\"]}",
+            "{\"weakest-mode\": null}",
+            "{\"may-allow\": \"host-etc\"}",
+            "{\"may-allow\": [\"net-host\"]}",
+            "{\"may-allow\": [\"nonsense\"]}",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

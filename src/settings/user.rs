@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::exceptions;
 use super::mode::Mode;
 use crate::docker::config_file::{self, ConfigFile, Setting};
 use crate::error::Error;
@@ -16,10 +17,15 @@ pub struct UserSettings {
     pub audit: Option<PathBuf>,
     /// `detect-timeout`: how long the daemon may take to answer, `10s`.
     pub detect_timeout: Option<Duration>,
+    /// `allow`: rules that hold no more.
+    pub allow: Option<Vec<&'static str>>,
+    /// `quiet-rule`: rules that say nothing.
+    pub quiet: Option<Vec<&'static str>>,
 }
 
 /// Keys that mean something, to us or to Docker.
-pub const KNOWN: [&str; 5] = ["mode", "audit", "detect-timeout", "hooks", "error-hooks"];
+pub const KNOWN: [&str; 7] =
+    ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "hooks", "error-hooks"];
 
 impl UserSettings {
     /// Reads them off `file`, which is at `path`.
@@ -31,6 +37,8 @@ impl UserSettings {
             mode: read(file, path, "mode", str::parse)?,
             audit: read(file, path, "audit", |text| Ok(PathBuf::from(text)))?,
             detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
+            allow: read(file, path, "allow", exceptions::allowable)?,
+            quiet: read(file, path, "quiet-rule", exceptions::known)?,
         })
     }
 }

@@ -59,6 +59,7 @@ exit 0
 --- stdout
 --name
 --network
+--no-fix
 --no-sandbox
 :4
 --- docker was called
@@ -106,10 +107,14 @@ fn options_of_docker_and_ours_are_offered_together() {
     complete(&test, "sandbox run --").is(str![[r#"
 exit 0
 --- stdout
+--allow	Allow what this rule forbids; a comma list, and can be given more than once
 --detect-timeout	How long the daemon may take to say which runtimes it has [default: 10s]
 --help	Print help
 --name	Assign a name to the container
+--no-fix	Add nothing that makes up for what differs in gVisor; warn of it instead
 --no-sandbox	Start it without gVisor, as `docker` would; the same as --sandbox=none
+--persist	Keep what is written to the root filesystem, for docker cp, commit, stop and start
+--quiet-rule	Do not warn of this rule; a comma list, and can be given more than once
 --rm	Automatically remove
 --sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
 --verbose	Say on stderr which runtime is used and why
@@ -121,10 +126,14 @@ docker __complete run --
     complete(&test, "sandbox run -it --").is(str![[r#"
 exit 0
 --- stdout
+--allow	Allow what this rule forbids; a comma list, and can be given more than once
 --detect-timeout	How long the daemon may take to say which runtimes it has [default: 10s]
 --help	Print help
 --name	Assign a name to the container
+--no-fix	Add nothing that makes up for what differs in gVisor; warn of it instead
 --no-sandbox	Start it without gVisor, as `docker` would; the same as --sandbox=none
+--persist	Keep what is written to the root filesystem, for docker cp, commit, stop and start
+--quiet-rule	Do not warn of this rule; a comma list, and can be given more than once
 --rm	Automatically remove
 --sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
 --verbose	Say on stderr which runtime is used and why

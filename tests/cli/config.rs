@@ -15,6 +15,9 @@ exit 0
 SETTING          VALUE              SOURCE
 mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
 weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
+may-allow        -                  there is no policy /etc/docker/sandbox-policy.json
+allow            -                  the default
+quiet-rule       -                  the default
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
@@ -36,6 +39,21 @@ exit 0
       "name": "weakest-mode",
       "value": null,
       "source": "there is no policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "may-allow",
+      "value": null,
+      "source": "there is no policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "allow",
+      "value": null,
+      "source": "the default"
+    },
+    {
+      "name": "quiet-rule",
+      "value": null,
+      "source": "the default"
     },
     {
       "name": "detect-timeout",
@@ -61,6 +79,9 @@ exit 0
 SETTING          VALUE              SOURCE
 mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
 weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
+may-allow        -                  there is no policy /etc/docker/sandbox-policy.json
+allow            -                  the default
+quiet-rule       -                  the default
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
@@ -80,6 +101,9 @@ exit 0
 SETTING          VALUE SOURCE
 mode             none  `[ROOT]/work/repo/agent.yaml` line 1
 weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
+may-allow        -     there is no policy /etc/docker/sandbox-policy.json
+allow            -     the default
+quiet-rule       -     the default
 detect-timeout   10s   the default
 audit            -     the default
 
@@ -98,6 +122,21 @@ exit 0
       "name": "weakest-mode",
       "value": null,
       "source": "there is no policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "may-allow",
+      "value": null,
+      "source": "there is no policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "allow",
+      "value": null,
+      "source": "the default"
+    },
+    {
+      "name": "quiet-rule",
+      "value": null,
+      "source": "the default"
     },
     {
       "name": "detect-timeout",
@@ -126,6 +165,9 @@ exit 0
 SETTING          VALUE    SOURCE
 mode             required the default
 weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
+may-allow        -        there is no policy /etc/docker/sandbox-policy.json
+allow            -        the default
+quiet-rule       -        the default
 detect-timeout   10s      the default
 audit            -        the default
 

@@ -64,6 +64,10 @@ Options:
                                    `none` does not look for gVisor
       --verbose                    Say on stderr which runtime is used and why
       --detect-timeout <DURATION>  How long the daemon may take to say which runtimes it has [default: 10s]
+      --allow <RULE>               Allow what this rule forbids; a comma list, and can be given more than once
+      --quiet-rule <RULE>          Do not warn of this rule; a comma list, and can be given more than once
+      --no-fix                     Add nothing that makes up for what differs in gVisor; warn of it instead
+      --persist                    Keep what is written to the root filesystem, for docker cp, commit, stop and start
 
 Every option of `docker run` works here too and means the same: docker run --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
@@ -98,6 +102,10 @@ Options:
                                    `none` does not look for gVisor
       --verbose                    Say on stderr which runtime is used and why
       --detect-timeout <DURATION>  How long the daemon may take to say which runtimes it has [default: 10s]
+      --allow <RULE>               Allow what this rule forbids; a comma list, and can be given more than once
+      --quiet-rule <RULE>          Do not warn of this rule; a comma list, and can be given more than once
+      --no-fix                     Add nothing that makes up for what differs in gVisor; warn of it instead
+      --persist                    Keep what is written to the root filesystem, for docker cp, commit, stop and start
 
 Every option of `docker create` works here too and means the same: docker create --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.

@@ -35,6 +35,9 @@ exit 0
 SETTING          VALUE    SOURCE
 mode             required the default
 weakest-mode     required the machine's policy /etc/docker/sandbox-policy.json
+may-allow        -        the machine's policy /etc/docker/sandbox-policy.json
+allow            -        the default
+quiet-rule       -        the default
 detect-timeout   10s      the default
 audit            -        the default
 
@@ -249,6 +252,21 @@ exit 0
       "source": "the machine's policy /etc/docker/sandbox-policy.json"
     },
     {
+      "name": "may-allow",
+      "value": null,
+      "source": "the machine's policy /etc/docker/sandbox-policy.json"
+    },
+    {
+      "name": "allow",
+      "value": null,
+      "source": "the default"
+    },
+    {
+      "name": "quiet-rule",
+      "value": null,
+      "source": "the default"
+    },
+    {
       "name": "detect-timeout",
       "value": "10s",
       "source": "the default"
@@ -269,6 +287,9 @@ exit 1
 SETTING          VALUE     SOURCE
 mode             none      the environment variable `DOCKER_SANDBOX`
 weakest-mode     preferred the machine's policy /etc/docker/sandbox-policy.json
+may-allow        -         the machine's policy /etc/docker/sandbox-policy.json
+allow            -         the default
+quiet-rule       -         the default
 detect-timeout   10s       the default
 audit            -         the default
 --- stderr

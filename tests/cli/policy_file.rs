@@ -12,23 +12,23 @@ fn a_policy_that_cannot_be_understood_starts_nothing() {
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: `some` is no sandbox mode: required, preferred or none at line 1 column 24
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
     policy(r#"{"weakest-mode": "none", "images": ["a"]}"#).docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: unknown field `images`, expected `weakest-mode` at line 1 column 33
-hint: write one mode, `required`, `preferred` or `none`:
+docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: unknown field `images`, expected `weakest-mode` or `may-allow` at line 1 column 33
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
     policy("{}").docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: missing field `weakest-mode` at line 1 column 2
-hint: write one mode, `required`, `preferred` or `none`:
+docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: it has neither `weakest-mode` nor `may-allow`
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
@@ -36,7 +36,7 @@ hint: write one mode, `required`, `preferred` or `none`:
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: EOF while parsing a value at line 1 column 0
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
@@ -44,7 +44,7 @@ hint: write one mode, `required`, `preferred` or `none`:
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: it is no JSON object
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
@@ -52,7 +52,7 @@ hint: write one mode, `required`, `preferred` or `none`:
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: it is no JSON object
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
@@ -60,7 +60,7 @@ hint: write one mode, `required`, `preferred` or `none`:
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: duplicate field `weakest-mode` at line 1 column 43
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
@@ -68,7 +68,7 @@ hint: write one mode, `required`, `preferred` or `none`:
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: invalid type: null, expected a string at line 1 column 21
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);
@@ -76,7 +76,7 @@ hint: write one mode, `required`, `preferred` or `none`:
 exit 125
 --- stderr
 docker sandbox: the machine's policy `/etc/docker/sandbox-policy.json` is invalid: `\u{1b}[2J` is no sandbox mode: required, preferred or none at line 1 column 29
-hint: write one mode, `required`, `preferred` or `none`:
+hint: write one mode, `required`, `preferred` or `none`, or the rules that may be allowed:
     echo '{"weakest-mode": "required"}' | sudo tee /etc/docker/sandbox-policy.json
 
 "#]]);

@@ -44,6 +44,9 @@ exit 0
 SETTING          VALUE    SOURCE
 mode             required the default
 weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
+may-allow        -        there is no policy /etc/docker/sandbox-policy.json
+allow            -        the default
+quiet-rule       -        the default
 detect-timeout   10s      the default
 audit            -        the default
 --- stderr

@@ -195,6 +195,9 @@ exit 0
 SETTING          VALUE SOURCE
 mode             none  `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
 weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
+may-allow        -     there is no policy /etc/docker/sandbox-policy.json
+allow            -     the default
+quiet-rule       -     the default
 detect-timeout   10s   the default
 audit            -     the default
 
@@ -213,6 +216,9 @@ exit 0
 SETTING          VALUE    SOURCE
 mode             required `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
 weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
+may-allow        -        there is no policy /etc/docker/sandbox-policy.json
+allow            -        the default
+quiet-rule       -        the default
 detect-timeout   10s      the default
 audit            -        the default
 
@@ -224,6 +230,9 @@ exit 0
 SETTING          VALUE     SOURCE
 mode             preferred `plugins.sandbox.mode` in `[ROOT]/a/config.json`
 weakest-mode     -         there is no policy /etc/docker/sandbox-policy.json
+may-allow        -         there is no policy /etc/docker/sandbox-policy.json
+allow            -         the default
+quiet-rule       -         the default
 detect-timeout   10s       the default
 audit            -         the default
 
@@ -235,6 +244,9 @@ exit 0
 SETTING          VALUE SOURCE
 mode             none  `plugins.sandbox.mode` in `[ROOT]/b/config.json`
 weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
+may-allow        -     there is no policy /etc/docker/sandbox-policy.json
+allow            -     the default
+quiet-rule       -     the default
 detect-timeout   10s   the default
 audit            -     the default
 
@@ -245,6 +257,9 @@ exit 0
 SETTING          VALUE SOURCE
 mode             none  `plugins.sandbox.mode` in `[ROOT]/b/config.json`
 weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
+may-allow        -     there is no policy /etc/docker/sandbox-policy.json
+allow            -     the default
+quiet-rule       -     the default
 detect-timeout   10s   the default
 audit            -     the default
 

@@ -6,3 +6,4 @@ mod consoles;
 mod facts;
 mod guides;
 mod links;
+mod rules;

@@ -1,0 +1,210 @@
+//! The rules before a start: what is refused, what is said, what is put right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+
+use crate::commands::persist;
+use crate::context::Context;
+use crate::docker::client::Docker;
+use crate::docker::info::Runtimes;
+use crate::docker::mounts::{Mount, Mounts, Source};
+use crate::docker::run_line::RunLine;
+use crate::docker::{ask, inspect};
+use crate::error::Error;
+use crate::gvisor::arguments::{self, Argument};
+use crate::gvisor::binary::{Binary, release_date};
+use crate::gvisor::rules::host::{HostMount, Place};
+use crate::gvisor::rules::{self, Finding, Severity, Start};
+use crate::settings::load::Settings;
+use crate::settings::policy;
+use crate::ui::plain;
+
+/// A start that is about to be made.
+pub(super) struct Asked<'a> {
+    pub(super) context: &'a Context,
+    pub(super) docker: &'a Docker,
+    pub(super) settings: &'a Settings,
+    /// `run` or `create`.
+    pub(super) verb: &'static str,
+    pub(super) line: &'a RunLine,
+}
+
+/// What the rules came to.
+#[derive(Debug, Default)]
+pub(super) struct Ruled {
+    /// The runtime to start it with.
+    pub(super) runtime: String,
+    /// For docker, among its options.
+    pub(super) words: Vec<OsString>,
+    /// A line each, before the start.
+    pub(super) warnings: Vec<String>,
+    /// A line each with `--verbose`.
+    pub(super) notes: Vec<String>,
+}
+
+/// Holds the rules against a start with the runtime `name` out of `runtimes`.
+///
+/// # Errors
+/// A rule forbids it and nobody allowed it; or what it names cannot be looked at.
+pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyhow::Result<Ruled> {
+    let persisted = persist::choose(asked, runtimes, name)?;
+    let runtime = runtimes.get(&persisted.runtime);
+    let arguments = runtime.map(arguments::of).unwrap_or_default();
+    let looked = look(asked)?;
+    let start = Start { line: asked.line, runtime: &arguments, mounts: &looked.mounts };
+    let release = || release_of(asked, runtimes, &persisted.runtime);
+    let found = rules::check(&start, release);
+    let mut ruled = Ruled { runtime: persisted.runtime.clone(), ..Ruled::default() };
+    let exceptions = &asked.settings.exceptions;
+    let (denied, others): (Vec<Finding>, Vec<Finding>) = found
+        .into_iter()
+        .partition(|one| one.rule.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
+    if !denied.is_empty() {
+        return Err(refusal(asked, &denied, looked.local).into());
+    }
+    for one in others.into_iter().filter(|one| !exceptions.silences(one.rule.id)) {
+        match (one.rule.severity, exceptions.allows(one.rule.id)) {
+            (Severity::Deny, Some(origin)) => {
+                ruled.warnings.push(format!("{} [{}, allowed by {origin}]", one.describe(), one.rule.id));
+            }
+            (Severity::Note, _) => ruled.notes.push(one.line()),
+            // What `--persist` is for.
+            _ if one.rule.id == "restart" && asked.line.ours.persist => {}
+            _ => ruled.warnings.push(one.line()),
+        }
+    }
+    ruled.words.extend(persisted.words);
+    ruled.notes.extend(persisted.notes);
+    Ok(ruled)
+}
+
+/// The release of a runtime as `YYYYMMDD`, if its program is on this machine and tells. Starts a
+/// process: for rules that need it only.
+pub(super) fn release_of(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> Option<u32> {
+    let local = asked.context.local_socket(asked.settings.current_context.as_deref()).is_some();
+    let path = runtimes.get(name)?.path.as_deref().filter(|path| local && !path.is_empty())?;
+    release_date(&Binary::find(path, asked.context.environment.path.as_deref())?.version()?)
+}
+
+/// What the line mounts.
+struct Looked {
+    mounts: Vec<HostMount>,
+    /// Whether the daemon's files are this machine's.
+    local: bool,
+}
+
+/// Asks the daemon only about volumes and containers that the line names.
+fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
+    let given = Mounts::of(asked.line);
+    if given.is_empty() {
+        return Ok(Looked { mounts: Vec::new(), local: true });
+    }
+    let (docker, limit) = (asked.docker, asked.settings.detect_timeout.value);
+    let mut mounts = given.mounts;
+    for from in given.from {
+        for mounted in inspect::mounts_of(docker, &from.container, limit)? {
+            let source = match mounted.kind.as_str() {
+                "bind" => Source::Path(mounted.source.into()),
+                "volume" | "cluster" => Source::Volume { name: mounted.name.into(), options: Vec::new() },
+                _ => continue,
+            };
+            mounts.push(Mount {
+                written: from.written.clone(),
+                source,
+                read_only: from.read_only || !mounted.writable,
+                instead: format!("{}:ro", from.written),
+            });
+        }
+    }
+    let volumes: BTreeSet<OsString> = mounts.iter().filter_map(|mount| name_of(&mount.source)).collect();
+    let volumes: Vec<OsString> = volumes.into_iter().collect();
+    let known = if volumes.is_empty() { BTreeMap::new() } else { inspect::volumes(docker, &volumes, limit)? };
+    let place = place(asked);
+    let mut looked = Vec::new();
+    for mount in &mounts {
+        match &mount.source {
+            Source::Path(path) => looked.push(place.look(mount, path)),
+            Source::Volume { name, options } => {
+                let there = known.get(&*name.to_string_lossy()).into_iter().flatten().cloned();
+                let here = options.iter().map(|option| option.to_string_lossy().into_owned());
+                let paths = there.chain(here).flat_map(|option| inspect::paths_in(&option));
+                looked.extend(paths.map(|path| place.look(mount, OsStr::new(&path))));
+            }
+        }
+    }
+    Ok(Looked { mounts: looked, local: place.local })
+}
+
+fn name_of(source: &Source) -> Option<OsString> {
+    match source {
+        Source::Volume { name, .. } if !name.is_empty() => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// Where paths lead. A context that was named may be this machine's as well: Docker is asked.
+fn place(asked: &Asked<'_>) -> Place {
+    let environment = &asked.context.environment;
+    let socket = asked.context.local_socket(asked.settings.current_context.as_deref()).or_else(|| {
+        let endpoint = ask::endpoint(asked.docker, asked.settings.detect_timeout.value);
+        endpoint.strip_prefix("unix://").map(Into::into)
+    });
+    Place {
+        folder: environment.folder.clone(),
+        home: environment.home.clone(),
+        local: socket.is_some(),
+        socket,
+    }
+}
+
+fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
+    let mut ids: Vec<&str> = denied.iter().map(|one| one.rule.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut error = match denied {
+        [one] => Error::new(format!("{} [{}]; nothing was started", one.describe(), one.rule.id)),
+        several => {
+            let lines = several.iter().map(|one| format!("{} [{}]\n", one.describe(), one.rule.id));
+            Error::new("this would weaken the sandbox; nothing was started").body(lines.collect::<String>())
+        }
+    };
+    let run = |word: Option<&str>| {
+        let start = asked.context.command_line([asked.verb]);
+        word.map_or_else(|| format!("{start} …"), |word| format!("{start} {word} …"))
+    };
+    let mut said = BTreeSet::new();
+    for one in denied.iter().filter(|one| said.insert((one.rule.way_out, &one.hit.instead))) {
+        let command = match &one.hit.instead {
+            Some(instead) => run(Some(&plain(instead))),
+            None if one.rule.id.starts_with("runtime-") => {
+                "sudo ${EDITOR:-vi} /etc/docker/daemon.json && sudo systemctl reload docker".to_owned()
+            }
+            None => run(None),
+        };
+        error = error.hint(format!("{}:", one.rule.way_out), command);
+    }
+    if !local {
+        error = error.hint(
+            "the paths are those of the daemon's machine; see which that is:",
+            asked.context.docker_line(["context", "ls"]),
+        );
+    }
+    let may = asked.settings.policy.as_ref().and_then(|policy| policy.may_allow.as_ref());
+    match may.filter(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
+        Some(_) => error.hint(
+            "this machine's policy lets nobody allow it; who administers the machine can:",
+            format!("sudo ${{EDITOR:-vi}} {}", policy::PATH),
+        ),
+        None => error
+            .hint("or allow it, if that is what you want:", run(Some(&format!("--allow={}", ids.join(","))))),
+    }
+}
+
+/// Whether a runtime registered with `arguments` keeps what is written to the root filesystem.
+pub(super) fn keeps_writes(arguments: &[Argument]) -> bool {
+    arguments.iter().any(|argument| match argument.name.as_str() {
+        "overlay2" => argument.value == "none",
+        "overlay" => argument.value == "false",
+        _ => false,
+    })
+}

@@ -1,0 +1,115 @@
+//! What containers and volumes that a command line names bring along.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::client::Docker;
+use super::failure;
+use crate::error::Error;
+use crate::ui::shown;
+
+/// A mount of a container that is there. Source: `MountPoint` in moby's `api/types/container`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Mounted {
+    /// `bind`, `volume`, `tmpfs`, ….
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// A volume's name.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// A path on the daemon's host.
+    #[serde(rename = "Source")]
+    pub source: String,
+    /// Whether it is writable.
+    #[serde(rename = "RW")]
+    pub writable: bool,
+}
+
+#[derive(Deserialize)]
+struct Volume {
+    #[serde(rename = "Options", default)]
+    options: Option<BTreeMap<String, String>>,
+    #[serde(rename = "Name")]
+    name: String,
+}
+
+/// The mounts of `container`.
+///
+/// # Errors
+/// The daemon did not tell: there is no such container, most likely.
+pub fn mounts_of(docker: &Docker, container: &OsStr, limit: Duration) -> anyhow::Result<Vec<Mounted>> {
+    let words = ["container", "inspect", "--format", "{{json .Mounts}}", "--"].map(OsString::from);
+    let answer = docker
+        .command(words.into_iter().chain([container.to_owned()]))
+        .answer_within(limit)?
+        .ok_or_else(|| failure::timed_out(docker, limit))?;
+    let mounts = Some(&answer).filter(|answer| answer.status.success());
+    let mounts = mounts.and_then(|answer| serde_json::from_str(answer.stdout.trim()).ok());
+    mounts.ok_or_else(|| {
+        let message = format!("`--volumes-from`: cannot see what {} mounts", shown(container));
+        Error::new(message)
+            .body(answer.stderr.clone())
+            .hint("see which containers there are:", docker.shown(["ps", "-a"]))
+            .into()
+    })
+}
+
+/// The options of those of `names` that are volumes already, by name.
+///
+/// # Errors
+/// The daemon did not tell.
+pub fn volumes(
+    docker: &Docker,
+    names: &[OsString],
+    limit: Duration,
+) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let words = ["volume", "inspect", "--format", "{{json .}}", "--"].map(OsString::from);
+    let answer = docker
+        .command(words.into_iter().chain(names.iter().cloned()))
+        .answer_within(limit)?
+        .ok_or_else(|| failure::timed_out(docker, limit))?;
+    // One that is not there yet is made by the start.
+    let missing = |line: &str| line.to_ascii_lowercase().contains("no such volume");
+    let said = answer.stderr.lines().filter(|line| !line.trim().is_empty());
+    if !answer.status.success() && !said.clone().all(missing) || !answer.status.success() && said.count() == 0
+    {
+        return Err(failure::explain(docker, &answer).into());
+    }
+    let mut found = BTreeMap::new();
+    for line in answer.stdout.lines().filter(|line| !line.trim().is_empty()) {
+        let volume: Volume =
+            serde_json::from_str(line).map_err(|problem| failure::nonsense(docker, &problem.to_string()))?;
+        found.insert(volume.name, volume.options.unwrap_or_default().into_values().collect());
+    }
+    Ok(found)
+}
+
+/// The paths on the daemon's host in a volume's options: what `device=`, `lowerdir=` and the like
+/// name. `//server/share` and `:/export` are other machines'.
+#[must_use]
+pub fn paths_in(option: &str) -> Vec<String> {
+    let parts = option.split([',', ':', '=']);
+    let remote = option.starts_with("//") || option.starts_with(':');
+    parts
+        .filter(|part| !remote && part.starts_with('/') && !part.starts_with("//"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_the_options_of_a_volume_are_found() {
+        assert_eq!(paths_in("/etc"), ["/etc"]);
+        assert_eq!(paths_in("lowerdir=/a:/b,upperdir=/c,workdir=/d"), ["/a", "/b", "/c", "/d"]);
+        for other in ["bind", "//server/share", ":/export", "tmpfs", "addr=10.0.0.1,rw"] {
+            assert_eq!(paths_in(other), [""; 0], "{other}");
+        }
+    }
+}

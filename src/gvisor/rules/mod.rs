@@ -1,0 +1,158 @@
+//! What gVisor does differently from the kernel, and what weakens it, as rules over a command line
+//! and the runtime that is to start it. Pure, but for [`host`], which looks at the paths.
+//!
+//! [`table::RULES`] is the one list: what is refused, what is said, `docs/compatibility.md` and
+//! `docs/cli` come from it.
+
+pub mod annotations;
+pub mod host;
+pub mod mounts;
+pub mod options;
+pub mod runtime;
+pub mod table;
+
+use std::fmt;
+
+use super::arguments::Argument;
+use crate::docker::run_line::RunLine;
+use host::HostMount;
+
+/// What a rule does where it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It weakens the sandbox: refused unless it is allowed.
+    Deny,
+    /// Ignored or broken inside gVisor, without a word from it: one line, then it starts.
+    Warn,
+    /// We can put it right; a warning where we may not or cannot.
+    Fix,
+    /// Good to know: with `--verbose` and in `doctor`.
+    Note,
+    /// No argument shows it: in the documentation only.
+    Fact,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Warn => "warn",
+            Self::Fix => "fix",
+            Self::Note => "note",
+            Self::Fact => "fact",
+        })
+    }
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable: `--allow`, `--quiet-rule`, settings and policies name it.
+    pub id: &'static str,
+    /// What it does.
+    pub severity: Severity,
+    /// What triggers it, in Markdown.
+    pub when: &'static str,
+    /// What happens then: a clause for a message and for the documentation.
+    pub why: &'static str,
+    /// What to do instead: a clause.
+    pub way_out: &'static str,
+    /// The gVisor releases it holds for, as `YYYYMMDD`.
+    pub since: Option<u32>,
+    /// The first release that it holds for no more.
+    pub until: Option<u32>,
+    /// With which releases it was seen, for the documentation.
+    pub seen: &'static str,
+    /// What in a start triggers it; nothing for [`Severity::Fact`].
+    pub finds: fn(&Start<'_>) -> Vec<Hit>,
+}
+
+/// A start, as the rules see it.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Docker's options and the container's command.
+    pub line: &'a RunLine,
+    /// The chosen runtime's own arguments, the last one of each name.
+    pub runtime: &'a [Argument],
+    /// What it mounts from the daemon's host.
+    pub mounts: &'a [HostMount],
+}
+
+/// Something that a rule applies to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// As the user gave it: `-v /etc:/x`.
+    pub what: String,
+    /// The same, harmless, where that is known: `-v /etc:/x:ro`.
+    pub instead: Option<String>,
+}
+
+impl Hit {
+    /// A hit without a harmless form.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), instead: None }
+    }
+}
+
+/// A rule and what it applies to.
+#[derive(Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// What it applies to.
+    pub hit: Hit,
+}
+
+impl Finding {
+    /// `WHAT: WHY`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!("`{}`: {}", crate::ui::plain(&self.hit.what), self.rule.why)
+    }
+
+    /// One line that says it all: `WHAT: WHY; WAY OUT [ID]`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{}; {} [{}]", self.describe(), self.rule.way_out, self.rule.id)
+    }
+}
+
+/// Everything that applies to `start`, the gravest first. `release` is asked for the release of the
+/// runtime, `YYYYMMDD`, only if a rule that applies holds for some releases; unknown is all of them.
+pub fn check(start: &Start<'_>, release: impl Fn() -> Option<u32>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for rule in &table::RULES {
+        let hits = (rule.finds)(start);
+        if hits.is_empty() || !rule.holds_for(&release) {
+            continue;
+        }
+        found.extend(hits.into_iter().map(|hit| Finding { rule, hit }));
+    }
+    found.sort_by_key(|finding| finding.rule.severity);
+    found
+}
+
+impl Rule {
+    fn holds_for(&self, release: impl Fn() -> Option<u32>) -> bool {
+        if self.since.is_none() && self.until.is_none() {
+            return true;
+        }
+        release().is_none_or(|release| {
+            self.since.is_none_or(|since| since <= release) && self.until.is_none_or(|until| release < until)
+        })
+    }
+}
+
+/// The rule of that id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Rule> {
+    table::RULES.iter().find(|rule| rule.id == id)
+}
+
+/// The rules that the arguments of a registered runtime trigger, whatever is started with it.
+pub fn of_runtime(arguments: &[Argument]) -> impl Iterator<Item = Finding> {
+    runtime::IDS.iter().filter_map(|id| find(id)).flat_map(move |rule| {
+        runtime::hits(rule.id, arguments).into_iter().map(move |hit| Finding { rule, hit })
+    })
+}
