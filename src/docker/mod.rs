@@ -10,5 +10,6 @@ pub mod flags;
 pub mod grammar;
 pub mod info;
 pub mod plugin_file;
+pub mod program;
 pub mod run_line;
 pub mod stop;
