@@ -1,7 +1,9 @@
-//! Finds a program as a shell would.
+//! Programs: found as a shell would find them, and asked a question.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
@@ -19,6 +21,19 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, folder: &Path) -> Option<PathBuf
 /// `path` from `folder`, without a leading `./`.
 fn absolute(path: &Path, folder: &Path) -> PathBuf {
     folder.join(path.components().skip_while(|part| *part == Component::CurDir).collect::<PathBuf>())
+}
+
+/// What `program ARGS` says, without stdin, however it ends. `None` if it cannot be started or does not
+/// end within `limit`; then it is killed.
+#[must_use]
+pub fn answer(program: &Path, args: &[&str], limit: Duration) -> Option<Output> {
+    let question = duct::cmd(program, args).stdin_bytes([]).stdout_capture().stderr_capture().unchecked();
+    let handle = question.start().ok()?;
+    let output = handle.wait_timeout(limit).ok()?.cloned();
+    if output.is_none() {
+        let _ = handle.kill();
+    }
+    output
 }
 
 #[cfg(test)]
@@ -72,6 +87,23 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn an_answer_is_all_that_a_program_says_and_how_it_ends() {
+        let script = "cat; echo out; echo err >&2; exit 3";
+        let said = answer(Path::new("/bin/sh"), &["-c", script], Duration::from_secs(20)).unwrap();
+        assert_eq!(
+            (said.status.code(), &*said.stdout, &*said.stderr),
+            (Some(3), &b"out\n"[..], &b"err\n"[..])
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_or_does_not_end_has_no_answer() {
+        assert_eq!(answer(Path::new("/nowhere"), &[], Duration::from_secs(20)), None);
+        let endless = "echo started; while :; do sleep 1; done";
+        assert_eq!(answer(Path::new("/bin/sh"), &["-c", endless], Duration::from_millis(50)), None);
     }
 
     #[test]

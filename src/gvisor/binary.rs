@@ -70,17 +70,7 @@ impl Binary {
     }
 
     fn ask(&self, args: &[&str]) -> Option<Said> {
-        let handle = duct::cmd(&self.path, args)
-            .stdin_bytes([])
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .ok()?;
-        let Some(output) = handle.wait_timeout(LIMIT).ok()? else {
-            let _ = handle.kill();
-            return None;
-        };
+        let output = program::answer(&self.path, args, LIMIT)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
     }

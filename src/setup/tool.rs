@@ -1,4 +1,4 @@
-//! The one place that starts programs other than `docker`: curl, tar, apt-get, dockerd, runsc.
+//! The one place that starts programs other than `docker` for what they do: curl, tar, apt-get, dockerd, runsc.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
