@@ -133,6 +133,19 @@ FOLDERS
 
 # --- install ---------------------------------------------------------------------------------------------------------
 
+# Whether a static program with packed relocations, 80 kB smaller, links and runs here. It needs glibc 2.36: an older one
+# does not unpack them, and the program dies at its start.
+packs_relocations() {
+    probe=$(mktemp -d) || return 1
+    echo 'int main(void) { return 0; }' >"$probe/main.c"
+    runs=no
+    if (
+        cc -static-pie -Wl,--fatal-warnings,-z,pack-relative-relocs -o "$probe/main" "$probe/main.c" && "$probe/main"
+    ) >/dev/null 2>&1; then runs=yes; fi
+    rm -rf "$probe"
+    [ "$runs" = yes ]
+}
+
 build() { # build: sets `binary`
     [ -f "$source/Cargo.toml" ] || fail "there is no source code in \`$source\`" \
         'run install.sh from the repository, or install a binary that you have' "$self --binary FILE"
@@ -143,9 +156,13 @@ build() { # build: sets `binary`
     target=${CARGO_TARGET_DIR:-$source/target}
     # A static binary runs wherever the CLI does. The target is named because without it the flags would also apply to
     # build scripts and procedural macros, which cannot be static.
+    # Rolled loops check a download of 60 MB in two thirds of a second instead of one third, and are 25 kB smaller.
+    flags=${RUSTFLAGS:-}
     case $triple in
-    *-linux-*) flags="${RUSTFLAGS:-} -C target-feature=+crt-static" ;;
-    *) flags=${RUSTFLAGS:-} ;;
+    *-linux-*)
+        flags="$flags -C target-feature=+crt-static --cfg sha2_backend_soft=\"compact\""
+        if packs_relocations; then flags="$flags -C link-arg=-Wl,-z,pack-relative-relocs"; fi
+        ;;
     esac
     note "building docker-sandbox for $triple"
     (cd "$source" && RUSTFLAGS=$flags cargo build --release --locked --target "$triple" --target-dir "$target") ||

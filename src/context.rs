@@ -1,7 +1,11 @@
 //! Everything a command needs from outside, read once; the one reader of the environment.
 
+mod folders;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+
+use folders::Folders;
 
 use crate::docker::client::Docker;
 use crate::docker::config_file;
@@ -21,7 +25,7 @@ pub struct Environment {
     pub config: Option<PathBuf>,
     /// Where what the user trusts goes: `XDG_DATA_HOME/docker-sandbox`.
     pub data: Option<PathBuf>,
-    /// `PATH`.
+    /// `PATH`, the home folder written out.
     pub path: Option<OsString>,
     /// `DOCKER_SANDBOX`: the mode.
     pub mode: Option<OsString>,
@@ -48,13 +52,14 @@ impl Environment {
     #[must_use]
     pub fn read() -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let Folders { home, cache, config, data } = Folders::read(variable);
         Self {
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
-            home: dirs::home_dir(),
-            cache: dirs::cache_dir().map(|folder| folder.join("docker-sandbox")),
-            config: dirs::config_dir(),
-            data: dirs::data_dir().map(|folder| folder.join("docker-sandbox")),
-            path: variable("PATH"),
+            path: variable("PATH").map(|path| folders::without_tildes(path, home.as_deref())),
+            home,
+            cache: cache.map(|folder| folder.join("docker-sandbox")),
+            config,
+            data: data.map(|folder| folder.join("docker-sandbox")),
             // Set and empty is a value that is no mode: an error, never a guess.
             mode: std::env::var_os("DOCKER_SANDBOX"),
             detect_timeout: variable("DOCKER_SANDBOX_DETECT_TIMEOUT"),

@@ -373,6 +373,20 @@ no_cargo() {
     check 'nothing is made' absent "$home/.docker"
 }
 
+built_with() { # built_with FLAGS: what the last cargo was called with
+    grep -qxF -e "$1|build --release --locked --target x86_64-unknown-linux-gnu --target-dir $home/target" "$home/cargo.log"
+}
+
+write_cc() { # write_cc CODE: a compiler whose programs end with that
+    cat >"$home/bin/cc" <<CC
+#!/bin/sh
+while [ "\$1" != -o ]; do shift; done
+printf '#!/bin/sh\nexit $1\n' >"\$2"
+chmod 755 "\$2"
+CC
+    chmod 755 "$home/bin/cc"
+}
+
 builds_statically() {
     begin 'without a binary it builds one: release, locked, static, for the host named'
     cat >"$home/bin/rustc" <<'RUSTC'
@@ -390,7 +404,19 @@ CARGO
     install
     check 'succeeds' exits 0
     check 'is installed' same "$plugins/docker-sandbox" "$home/build/ours"
-    check 'with these flags' grep -qxF -e "--cfg=x -C target-feature=+crt-static|build --release --locked --target x86_64-unknown-linux-gnu --target-dir $home/target" "$home/cargo.log"
+    flags='--cfg=x -C target-feature=+crt-static --cfg sha2_backend_soft="compact"'
+    check 'with these flags' built_with "$flags"
+
+    packs='-C link-arg=-Wl,-z,pack-relative-relocs'
+    write_cc 0
+    install
+    check 'with packed relocations where they work' built_with "$flags $packs"
+    write_cc 139
+    install
+    check 'without them where such a program dies' built_with "$flags"
+    echo 'exit 1' >>"$home/bin/cc"
+    install
+    check 'without them where such a program cannot be linked' built_with "$flags"
 
     printf '#!/bin/sh\nexit 101\n' >"$home/bin/cargo"
     install

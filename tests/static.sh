@@ -36,6 +36,11 @@ is_static() {
     ! ldd "$plugin" 2>/dev/null | grep -q '=>'
 }
 
+# NSS loads what the machine's nsswitch.conf names, built for another glibc.
+has_no_nss() {
+    ! grep -q nsswitch.conf "$plugin"
+}
+
 is_small() {
     size=$(wc -c <"$plugin")
     printf '      %s bytes\n' "$size"
@@ -81,6 +86,7 @@ refuses() {
 
 make_root
 check 'the installed binary is static' is_static
+check 'the installed binary loads no libraries to find out who the user is' has_no_nss
 check 'the installed binary has at most 3 MB' is_small
 direct=/config/cli-plugins/docker-sandbox
 check 'called directly, it runs a container in gVisor from an empty root' runs "$direct"

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::program;
 use super::stop::Stop;
 use crate::error::Error;
 use crate::ui::{self, shown};
@@ -38,7 +39,7 @@ impl Docker {
         folder: &Path,
         globals: &[OsString],
     ) -> anyhow::Result<Self> {
-        let program = which::which_in(name, path, folder).map_err(|_| {
+        let program = program::find(name, path, folder).ok_or_else(|| {
             let place = if name.as_encoded_bytes().contains(&b'/') { "" } else { " on PATH" };
             Error::new(format!("docker is not installed: no program {}{place}", shown(name)))
                 .hint(

@@ -14,5 +14,6 @@ pub mod inspect;
 pub mod mounts;
 pub mod networks;
 pub mod plugin_file;
+pub mod program;
 pub mod run_line;
 pub mod stop;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::program;
+
 const LIMIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
@@ -17,16 +19,6 @@ struct Metadata {
 /// its plugins. `None` if it is no plugin.
 #[must_use]
 pub fn vendor(path: &Path) -> Option<String> {
-    let handle = duct::cmd(path, ["docker-cli-plugin-metadata"])
-        .stdin_bytes([])
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .start()
-        .ok()?;
-    let Some(output) = handle.wait_timeout(LIMIT).ok()? else {
-        let _ = handle.kill();
-        return None;
-    };
+    let output = program::answer(path, &["docker-cli-plugin-metadata"], LIMIT)?;
     Some(serde_json::from_slice::<Metadata>(&output.stdout).ok()?.vendor)
 }

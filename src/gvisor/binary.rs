@@ -1,7 +1,10 @@
 //! What a runsc on this machine says of itself and of its arguments.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::docker::program;
 
 /// A runsc that can be started from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +25,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 impl Binary {
     /// The one that the daemon starts for `registered`: a path, or a name on `search`.
     #[must_use]
-    pub fn find(registered: &str, search: Option<&std::ffi::OsStr>) -> Option<Self> {
-        let path = which::which_in(registered, search, "/").ok()?;
+    pub fn find(registered: &str, search: Option<&OsStr>) -> Option<Self> {
+        let path = program::find(OsStr::new(registered), search, Path::new("/"))?;
         Some(Self { path })
     }
 
@@ -67,17 +70,7 @@ impl Binary {
     }
 
     fn ask(&self, args: &[&str]) -> Option<Said> {
-        let handle = duct::cmd(&self.path, args)
-            .stdin_bytes([])
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .ok()?;
-        let Some(output) = handle.wait_timeout(LIMIT).ok()? else {
-            let _ = handle.kill();
-            return None;
-        };
+        let output = program::answer(&self.path, args, LIMIT)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
     }

@@ -19,18 +19,19 @@ pub struct Process {
 pub fn all() -> BTreeMap<i32, Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return BTreeMap::new() };
     let uptime = std::fs::read_to_string("/proc/uptime").ok();
-    let uptime: Option<f64> = uptime.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    // Seconds with two places: hundredths, without the dot.
+    let uptime: Option<u64> =
+        uptime.and_then(|text| text.split_whitespace().next()?.replace('.', "").parse().ok());
     let read = |pid: i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The second field is the program's name in brackets, which may hold blanks.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
         let parent = fields.nth(1)?.parse().ok()?;
         // Field 22: clock ticks since boot, of which Linux has shown 100 in a second since ever.
-        let started: Option<f64> = fields.nth(17).and_then(|ticks| ticks.parse().ok());
-        let seconds = uptime.zip(started).map(|(uptime, ticks)| (uptime - ticks / 100.0).max(0.0));
+        let started: Option<u64> = fields.nth(17).and_then(|ticks| ticks.parse().ok());
+        let age = uptime.zip(started).map(|(now, then)| Duration::from_millis(now.saturating_sub(then) * 10));
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let words = line.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
-        let age = seconds.map(Duration::from_secs_f64);
         Some((pid, Process { parent, age, words: words.filter(|word| !word.is_empty()).collect() }))
     };
     let pids = entries.flatten().filter_map(|entry| {

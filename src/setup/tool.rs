@@ -1,7 +1,7 @@
-//! The one place that starts programs other than `docker`: curl, tar, apt-get, dockerd, runsc.
+//! The one place that starts programs other than `docker` for what they do: curl, tar, apt-get, dockerd, runsc.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::steps::Interrupted;
+use crate::docker::program;
 use crate::docker::stop::Stop;
 use crate::error::Error;
 use crate::ui;
@@ -65,7 +66,7 @@ impl Tools {
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         let path = self.path.as_deref().unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
         let sbin = OsStr::new("/usr/local/sbin:/usr/sbin:/sbin");
-        [path, sbin].into_iter().find_map(|path| which::which_in(name, Some(path), "/").ok())
+        [path, sbin].into_iter().find_map(|path| program::find(OsStr::new(name), Some(path), Path::new("/")))
     }
 
     /// Runs `job` to its end, whatever that is. Ctrl-C does not reach it: we end it.
