@@ -62,15 +62,19 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     if !denied.is_empty() {
         return Err(refusal(asked, &denied, looked.local).into());
     }
+    let place = |one: &Finding| {
+        if looked.local || !one.rule.is_about_paths() { "" } else { " (a path of the daemon's machine)" }
+    };
     for one in others.into_iter().filter(|one| !exceptions.silences(one.rule.id)) {
         match (one.rule.severity, exceptions.allows(one.rule.id)) {
             (Severity::Deny, Some(origin)) => {
-                ruled.warnings.push(format!("{} [{}, allowed by {origin}]", one.describe(), one.rule.id));
+                let allowed = format!("[{}, allowed by {origin}]", one.rule.id);
+                ruled.warnings.push(format!("{}{} {allowed}", one.describe(), place(&one)));
             }
             (Severity::Note, _) => ruled.notes.push(one.line()),
             // What `--persist` is for.
             _ if one.rule.id == "restart" && asked.line.ours.persist => {}
-            _ => ruled.warnings.push(one.line()),
+            _ => ruled.warnings.push(one.line() + place(&one)),
         }
     }
     ruled.words.extend(persisted.words);
@@ -183,7 +187,7 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         };
         error = error.hint(format!("{}:", one.rule.way_out), command);
     }
-    if !local {
+    if !local && denied.iter().any(|one| one.rule.is_about_paths()) {
         error = error.hint(
             "the paths are those of the daemon's machine; see which that is:",
             asked.context.docker_line(["context", "ls"]),

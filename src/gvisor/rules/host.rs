@@ -207,16 +207,39 @@ fn is_above(path: &Path, pattern: &Path) -> bool {
     path.components().all(|name| parts.next().is_some_and(|part| part == name || part.as_os_str() == "*"))
 }
 
-/// `path` with the links followed in as much of it as there is.
+/// `path` with its links followed, as the daemon does it: as root. What we may not look at (a process's
+/// `root` under `/proc`, say) is not taken for something that is no link.
 fn resolved(path: &Path) -> PathBuf {
-    let mut rest = Vec::new();
-    for above in path.ancestors() {
-        if let Ok(real) = above.canonicalize() {
-            return rest.iter().rev().fold(real, |path, name| path.join(name));
+    let mut done = PathBuf::from("/");
+    let mut rest: Vec<PathBuf> = parts(path);
+    // As many as the kernel follows.
+    let mut links = 40;
+    while let Some(part) = rest.pop() {
+        if part == Path::new("..") {
+            done.pop();
+            continue;
         }
-        rest.extend(above.file_name());
+        let next = done.join(part);
+        let door = unwound(&next);
+        match std::fs::read_link(&next) {
+            _ if door != next => done = door,
+            Ok(target) if links > 0 => {
+                links -= 1;
+                if target.is_absolute() {
+                    done = PathBuf::from("/");
+                }
+                rest.extend(parts(&target));
+            }
+            _ => done = next,
+        }
     }
-    path.to_owned()
+    done
+}
+
+/// The names in a path, the last one first.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let named = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    named.map(|part| PathBuf::from(part.as_os_str())).rev().collect()
 }
 
 /// Other names of the same: `/var/run` is `/run` wherever systemd is, and a process's `root`, `cwd`
@@ -331,6 +354,13 @@ mod tests {
         }
         assert_eq!(look(&place, link.to_str().unwrap()).paths[1], real);
         assert!(!look(&place, link.join("nothing").to_str().unwrap()).engine_socket);
+        // A link into a folder that only the daemon may look at.
+        let door = top.path().join("door");
+        std::os::unix::fs::symlink("../../../../../proc/1/root/etc", &door).unwrap();
+        assert_eq!(look(&place, door.to_str().unwrap()).paths[1], PathBuf::from("/etc"));
+        let around = top.path().join("around");
+        std::os::unix::fs::symlink("around", &around).unwrap();
+        look(&place, around.to_str().unwrap());
         assert!(look(&place, hard.to_str().unwrap()).is_endpoint);
     }
 }

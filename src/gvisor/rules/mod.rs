@@ -134,6 +134,12 @@ pub fn check(start: &Start<'_>, release: impl Fn() -> Option<u32>) -> Vec<Findin
 }
 
 impl Rule {
+    /// Whether it is about paths, which are the daemon's.
+    #[must_use]
+    pub fn is_about_paths(&self) -> bool {
+        self.id.starts_with("host-") || matches!(self.id, "credentials" | "socket-mount")
+    }
+
     fn holds_for(&self, release: impl Fn() -> Option<u32>) -> bool {
         if self.since.is_none() && self.until.is_none() {
             return true;
