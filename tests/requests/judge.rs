@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::bench::{Bench, Outcome};
 use crate::daemon::{OTHER_GVISOR, RUNSC, Request, SHIM};
 use crate::line::Line;
+use crate::ruled;
 
 /// `docker run`'s exit code for a container that was not started.
 const REFUSED: i32 = 125;
@@ -20,6 +21,8 @@ pub(crate) enum Verdict {
     BothRefused,
     /// Docker takes the line, for a runtime that is not gVisor; we refuse.
     WeRefused,
+    /// Docker takes the line, and a rule of ours forbids what the request really asks for.
+    RuledOut,
     /// Both explained themselves and started nothing.
     Helped,
     /// Docker refuses the line for an option of ours, which this line cannot be rid of.
@@ -59,12 +62,17 @@ fn compare(line: &Line, plain: &Outcome, ours: &Outcome) -> Result<Verdict, Stri
     if line.may_be_refused() && ours.requests.is_empty() {
         return refused(ours).map(|()| Verdict::BothRefused);
     }
+    if ours.requests.is_empty() {
+        ruled::deserved(&String::from_utf8_lossy(&ours.stderr), &parsed(create)?)?;
+        return refused(ours).map(|()| Verdict::RuledOut);
+    }
     same_requests(&plain.requests, &ours.requests, expected)?;
     same(&plain.code, &ours.code, "exit code")?;
     same(&String::from_utf8_lossy(&plain.stdout), &String::from_utf8_lossy(&ours.stdout), "stdout")?;
-    // By design: `--verbose` says on stderr which runtime is used.
+    // By design: `--verbose` says on stderr which runtime is used, and rules warn there.
     if !line.is_verbose() {
-        same(&String::from_utf8_lossy(&plain.stderr), &String::from_utf8_lossy(&ours.stderr), "stderr")?;
+        let said = String::from_utf8_lossy(&ours.stderr);
+        same(&*String::from_utf8_lossy(&plain.stderr), ruled::without_warnings(&said), "stderr")?;
     }
     Ok(Verdict::Sandboxed)
 }

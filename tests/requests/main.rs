@@ -17,6 +17,7 @@ mod generate;
 mod judge;
 mod line;
 mod regressions;
+mod ruled;
 mod values;
 mod words;
 
