@@ -104,10 +104,9 @@ fn mount(written: &str, value: &OsStr) -> Option<Mount> {
     let (mut kind, mut source, mut read_only) = (b"volume".to_vec(), Vec::new(), false);
     let mut options = Vec::new();
     for field in fields {
-        let field = field.trim_ascii();
         let (key, value) = match field.iter().position(|&byte| byte == b'=') {
             Some(equals) => (&field[..equals], Some(&field[equals + 1..])),
-            None => (field, None),
+            None => (field.as_slice(), None),
         };
         let value_or_empty = value.unwrap_or_default().to_vec();
         match key.trim_ascii().to_ascii_lowercase().as_slice() {
@@ -171,9 +170,14 @@ mod tests {
             ("--mount TYPE=Bind,Source=/etc,target=/x,readonly img", true),
             ("--mount type=bind,\"src=/etc\",dst=/x,ro=true,readonly=false img", false),
             ("--mount src=/etc,dst=/x,ro=1 img", true),
+            // Docker reads the first line that is not empty, and no other.
+            ("--mount \ntype=bind,src=/etc,dst=/x\n,type=tmpfs img", false),
+            ("--mount type=bind,src=/etc,dst=/x\n,readonly img", false),
         ] {
             assert_eq!(path(text), (etc.clone(), read_only), "{text}");
         }
+        // Blanks are part of the path.
+        assert_eq!(path("--mount type=bind,dst=/x,src=/etc\t img").0, Source::Path("/etc\t".into()));
         assert_eq!(path("-v ./x:/y img").0, Source::Path("./x".into()));
         assert_eq!(path("-v data:/y img").0, Source::Volume { name: "data".into(), options: vec![] });
         assert_eq!(
