@@ -16,3 +16,4 @@ pub mod networks;
 pub mod plugin_file;
 pub mod run_line;
 pub mod stop;
+pub mod volume_options;
