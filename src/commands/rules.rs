@@ -138,7 +138,7 @@ fn place(asked: &Asked<'_>) -> Place {
         endpoint.strip_prefix("unix://").map(Into::into)
     });
     Place {
-        folder: environment.folder.clone(),
+        folder: environment.folder_in_words.clone(),
         home: environment.home.clone(),
         local: socket.is_some(),
         socket,

@@ -2,7 +2,7 @@
 //! `--use-api-socket`. Pure; which files that reaches is [`crate::gvisor::rules::host`]'s.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::csv;
 use super::run_line::RunLine;
@@ -116,7 +116,7 @@ fn mount(written: &str, value: &OsStr) -> Option<Mount> {
                 read_only = value
                     .is_none_or(|value| matches!(value, b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True"));
             }
-            b"volume-opt" => options.push(OsString::from_vec(value_or_empty)),
+            b"volume-opt" => options.push(sent(&value_or_empty)),
             _ => {}
         }
     }
@@ -130,9 +130,18 @@ fn mount(written: &str, value: &OsStr) -> Option<Mount> {
 
 /// A name has none of what a path starts with; Docker refuses names with `/` in them.
 fn source_of(source: &[u8], options: Vec<OsString>) -> Source {
-    let name = OsStr::from_bytes(source).to_owned();
+    let name = sent(source);
     let path = matches!(source.first(), Some(b'/' | b'.' | b'~')) || source.contains(&b'/');
     if path { Source::Path(name) } else { Source::Volume { name, options } }
+}
+
+/// What comes to the daemon: in JSON, each byte that is no UTF-8 becomes U+FFFD.
+fn sent(text: &[u8]) -> OsString {
+    let chunks = text.utf8_chunks();
+    chunks
+        .map(|chunk| chunk.valid().to_owned() + &"\u{fffd}".repeat(chunk.invalid().len()))
+        .collect::<String>()
+        .into()
 }
 
 fn volumes_from(written: String, value: &OsStr) -> VolumesFrom {
@@ -184,6 +193,13 @@ mod tests {
             path("--mount dst=/y,volume-opt=device=/etc,\"volume-opt=o=bind,rw\" img").0,
             Source::Volume { name: "".into(), options: vec!["device=/etc".into(), "o=bind,rw".into()] }
         );
+    }
+
+    #[test]
+    fn a_path_is_what_comes_to_the_daemon() {
+        let words = [OsStr::from_bytes(b"-v/a\xe2\x82\xff:/x"), OsStr::new("img")].map(OsStr::to_owned);
+        let line = RunLine::parse(&words, &Flags::run()).unwrap();
+        assert_eq!(Mounts::of(&line).mounts[0].source, Source::Path("/a\u{fffd}\u{fffd}\u{fffd}".into()));
     }
 
     #[test]
