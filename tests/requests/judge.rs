@@ -34,9 +34,27 @@ pub(crate) enum Verdict {
 /// # Errors
 /// What is wrong, for people, with both command lines.
 pub(crate) fn judge(bench: &Bench, line: &Line) -> Result<Verdict, String> {
+    judge_with(bench, line, |_, _| Ok(()))
+}
+
+/// Likewise, and what plain docker asks for, if it asks for a container, must please `also` too.
+///
+/// # Errors
+/// What is wrong, for people, with both command lines.
+pub(crate) fn judge_with(
+    bench: &Bench,
+    line: &Line,
+    also: impl FnOnce(Verdict, &Value) -> Result<(), String>,
+) -> Result<Verdict, String> {
     let plain = bench.plain(line);
     let ours = bench.sandboxed(line);
-    compare(line, &plain, &ours).map_err(|problem| {
+    let judged = compare(line, &plain, &ours).and_then(|verdict| {
+        if let Some(create) = create(&plain)? {
+            also(verdict, &parsed(create)?)?;
+        }
+        Ok(verdict)
+    });
+    judged.map_err(|problem| {
         let said =
             |outcome: &Outcome| String::from_utf8_lossy(&outcome.stderr).trim().replace('\n', "\n    ");
         format!(

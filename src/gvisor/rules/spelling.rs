@@ -94,7 +94,7 @@ fn mount(path: String, loose: bool) -> impl Strategy<Value = Spelled> {
     ];
     kinds.extend([[].as_slice(), &["type=volume"]].iter().filter(|_| loose));
     let keys = ["source", "src", "SRC", "Source", "sOuRcE"];
-    let others = ["", "bind-propagation=rprivate", "consistency=cached", "bind-nonrecursive=true"];
+    let others = ["", "bind-propagation=rprivate", "consistency=cached", "bind-propagation=rslave"];
     (select(kinds), select(keys.to_vec()), select(&READ_ONLY[..]), select(others.to_vec()), any::<bool>())
         .prop_flat_map(move |(kind, key, (switches, read_only), other, twice)| {
             let earlier = twice.then(|| "src=/srv/data".to_owned());
