@@ -3,6 +3,7 @@
 mod folders;
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use folders::Folders;
@@ -17,6 +18,8 @@ use crate::plugin::invocation::Invocation;
 pub struct Environment {
     /// The working folder; `/` where it is gone.
     pub folder: PathBuf,
+    /// The same by the name from which Docker's CLI counts `..` back: through links perhaps.
+    pub folder_in_words: PathBuf,
     /// `HOME`, or the user's entry in the password file.
     pub home: Option<PathBuf>,
     /// Where caches go: `XDG_CACHE_HOME/docker-sandbox`.
@@ -53,8 +56,13 @@ impl Environment {
     pub fn read() -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let Folders { home, cache, config, data } = Folders::read(variable);
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         Self {
-            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            folder_in_words: variable("PWD")
+                .map(PathBuf::from)
+                .filter(|named| named.is_absolute() && is_same(named, &folder))
+                .unwrap_or_else(|| folder.clone()),
+            folder,
             path: variable("PATH").map(|path| folders::without_tildes(path, home.as_deref())),
             home,
             cache: cache.map(|folder| folder.join("docker-sandbox")),
@@ -74,6 +82,12 @@ impl Environment {
             inner: variable(crate::docker::client::INNER).is_some(),
         }
     }
+}
+
+/// Go's `os.Getwd` takes `PWD` if it is the folder, by any name.
+fn is_same(named: &Path, folder: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().ok().map(|about| (about.dev(), about.ino()));
+    identity(named).is_some_and(|named| identity(folder) == Some(named))
 }
 
 /// What commands work with. Built once; nothing in it touches Docker or a file before it is asked.

@@ -1,7 +1,7 @@
 //! The rules before a start: what is refused, what is said, what is put right.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use crate::commands::persist;
 use crate::context::Context;
@@ -124,19 +124,7 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let volumes: Vec<OsString> = volumes.into_iter().collect();
     let known = if volumes.is_empty() { BTreeMap::new() } else { inspect::volumes(docker, &volumes, limit)? };
     let place = place(asked);
-    let mut looked = Vec::new();
-    for mount in &mounts {
-        match &mount.source {
-            Source::Path(path) => looked.push(place.look(mount, path)),
-            Source::Volume { name, options } => {
-                let there = known.get(&*name.to_string_lossy()).into_iter().flatten().cloned();
-                let here = options.iter().map(|option| option.to_string_lossy().into_owned());
-                let paths = there.chain(here).flat_map(|option| inspect::paths_in(&option));
-                looked.extend(paths.map(|path| place.look(mount, OsStr::new(&path))));
-            }
-        }
-    }
-    Ok(Looked { mounts: looked, local: place.local })
+    Ok(Looked { mounts: place.look(&mounts, &known), local: place.local })
 }
 
 fn name_of(source: &Source) -> Option<OsString> {
@@ -154,7 +142,7 @@ fn place(asked: &Asked<'_>) -> Place {
         endpoint.strip_prefix("unix://").map(Into::into)
     });
     Place {
-        folder: environment.folder.clone(),
+        folder: environment.folder_in_words.clone(),
         home: environment.home.clone(),
         local: socket.is_some(),
         socket,

@@ -1,51 +1,81 @@
-//! One line of comma-separated values, as Docker's CLI reads `--mount` and `--network`.
+//! Comma-separated values, as Docker's CLI reads `--mount` and `--network`.
 
-/// The fields of `line`, or `None` where Go's `encoding/csv` finds an error, with which Docker
-/// refuses the option.
+/// The fields of the first record of `text`, or `None` where Go's `encoding/csv` finds none or an
+/// error, with which Docker refuses the option. Docker reads no further than that record.
 ///
-/// Source: `readRecord` in Go's `encoding/csv/reader.go`, with its defaults: a field that starts
-/// with `"` ends with one, `""` within is one; other fields hold no `"`.
+/// Source: `readLine` and `readRecord` in Go's `encoding/csv/reader.go`, with its defaults: empty
+/// lines are skipped; a field that starts with `"` ends with one and may go on over lines, `""`
+/// within is one; other fields hold no `"` and end with their line.
 #[must_use]
-pub fn fields(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub fn fields(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut lines = Lines { rest: text };
+    let mut line = lines.find(|line| !without_end(line).is_empty())?;
+    let mut at = 0;
     let mut fields = Vec::new();
-    let mut rest = line;
     loop {
-        let Some(quoted) = rest.strip_prefix(b"\"") else {
-            let end = rest.iter().position(|&byte| byte == b',').unwrap_or(rest.len());
-            let field = &rest[..end];
+        if line.get(at) != Some(&b'"') {
+            let rest = without_end(&line[at..]);
+            let comma = rest.iter().position(|&byte| byte == b',');
+            let field = &rest[..comma.unwrap_or(rest.len())];
             if field.contains(&b'"') {
                 return None;
             }
             fields.push(field.to_vec());
-            if end == rest.len() {
-                return Some(fields);
+            match comma {
+                Some(comma) => at += comma + 1,
+                None => return Some(fields),
             }
-            rest = &rest[end + 1..];
             continue;
-        };
+        }
+        at += 1;
         let mut field = Vec::new();
-        let mut inside = quoted;
         loop {
-            let quote = inside.iter().position(|&byte| byte == b'"')?;
-            field.extend_from_slice(&inside[..quote]);
-            match &inside[quote + 1..] {
-                [b'"', more @ ..] => {
-                    field.push(b'"');
-                    inside = more;
-                }
-                [b',', more @ ..] => {
-                    rest = more;
-                    break;
-                }
-                [] => {
+            let Some(quote) = line[at..].iter().position(|&byte| byte == b'"') else {
+                field.extend_from_slice(&line[at..]);
+                (line, at) = (lines.next()?, 0);
+                continue;
+            };
+            field.extend_from_slice(&line[at..at + quote]);
+            at += quote + 1;
+            match line[at..] {
+                [b'"', ..] => field.push(b'"'),
+                [b',', ..] => break,
+                [] | [b'\n'] => {
                     fields.push(field);
                     return Some(fields);
                 }
                 _ => return None,
             }
+            at += 1;
         }
+        at += 1;
         fields.push(field);
     }
+}
+
+/// Lines with their ends, `\r\n` made `\n`; a `\r` that ends the text is dropped.
+struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = self.rest.iter().position(|&byte| byte == b'\n').map(|end| end + 1);
+        let (line, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        let text = without_end(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        Some(if end.is_some() { [text, b"\n"].concat() } else { text.to_vec() })
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\n").unwrap_or(line)
 }
 
 #[cfg(test)]
@@ -65,7 +95,11 @@ mod tests {
         assert_eq!(read("\"a\"\"b\""), some(&["a\"b"]));
         assert_eq!(read("a,"), some(&["a", ""]));
         assert_eq!(read("\"a\","), some(&["a", ""]));
-        for wrong in ["a\"b", "\"a", "\"a\"b", "\"a\" ,b"] {
+        assert_eq!(read("\n\r\na,b\r\n,c"), some(&["a", "b"]));
+        assert_eq!(read("\"a\"\n,c"), some(&["a"]));
+        assert_eq!(read("\"a\r\nb\",c\r"), some(&["a\nb", "c"]));
+        assert_eq!(read("a\rb"), some(&["a\rb"]));
+        for wrong in ["", "\n", "\r", "a\"b", "\"a", "\"a\n", "\"a\"b", "\"a\" ,b", "\"a\"\r,b"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

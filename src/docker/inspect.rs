@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::client::Docker;
 use super::failure;
+use super::volume_options::Options;
 use crate::error::Error;
 use crate::ui::shown;
 
@@ -32,7 +33,7 @@ pub struct Mounted {
 #[derive(Deserialize)]
 struct Volume {
     #[serde(rename = "Options", default)]
-    options: Option<BTreeMap<String, String>>,
+    options: Option<Options>,
     #[serde(rename = "Name")]
     name: String,
 }
@@ -66,7 +67,7 @@ pub fn volumes(
     docker: &Docker,
     names: &[OsString],
     limit: Duration,
-) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+) -> anyhow::Result<BTreeMap<String, Options>> {
     let words = ["volume", "inspect", "--format", "{{json .}}", "--"].map(OsString::from);
     let answer = docker
         .command(words.into_iter().chain(names.iter().cloned()))
@@ -83,33 +84,7 @@ pub fn volumes(
     for line in answer.stdout.lines().filter(|line| !line.trim().is_empty()) {
         let volume: Volume =
             serde_json::from_str(line).map_err(|problem| failure::nonsense(docker, &problem.to_string()))?;
-        found.insert(volume.name, volume.options.unwrap_or_default().into_values().collect());
+        found.insert(volume.name, volume.options.unwrap_or_default());
     }
     Ok(found)
-}
-
-/// The paths on the daemon's host in a volume's options: what `device=`, `lowerdir=` and the like
-/// name. `//server/share` and `:/export` are other machines'.
-#[must_use]
-pub fn paths_in(option: &str) -> Vec<String> {
-    let parts = option.split([',', ':', '=']);
-    let remote = option.starts_with("//") || option.starts_with(':');
-    parts
-        .filter(|part| !remote && part.starts_with('/') && !part.starts_with("//"))
-        .map(str::to_owned)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_in_the_options_of_a_volume_are_found() {
-        assert_eq!(paths_in("/etc"), ["/etc"]);
-        assert_eq!(paths_in("lowerdir=/a:/b,upperdir=/c,workdir=/d"), ["/a", "/b", "/c", "/d"]);
-        for other in ["bind", "//server/share", ":/export", "tmpfs", "addr=10.0.0.1,rw"] {
-            assert_eq!(paths_in(other), [""; 0], "{other}");
-        }
-    }
 }

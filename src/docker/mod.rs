@@ -17,3 +17,4 @@ pub mod plugin_file;
 pub mod program;
 pub mod run_line;
 pub mod stop;
+pub mod volume_options;

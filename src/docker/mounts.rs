@@ -2,7 +2,7 @@
 //! `--use-api-socket`. Pure; which files that reaches is [`crate::gvisor::rules::host`]'s.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::csv;
 use super::run_line::RunLine;
@@ -104,10 +104,9 @@ fn mount(written: &str, value: &OsStr) -> Option<Mount> {
     let (mut kind, mut source, mut read_only) = (b"volume".to_vec(), Vec::new(), false);
     let mut options = Vec::new();
     for field in fields {
-        let field = field.trim_ascii();
         let (key, value) = match field.iter().position(|&byte| byte == b'=') {
             Some(equals) => (&field[..equals], Some(&field[equals + 1..])),
-            None => (field, None),
+            None => (field.as_slice(), None),
         };
         let value_or_empty = value.unwrap_or_default().to_vec();
         match key.trim_ascii().to_ascii_lowercase().as_slice() {
@@ -117,7 +116,7 @@ fn mount(written: &str, value: &OsStr) -> Option<Mount> {
                 read_only = value
                     .is_none_or(|value| matches!(value, b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True"));
             }
-            b"volume-opt" => options.push(OsString::from_vec(value_or_empty)),
+            b"volume-opt" => options.push(sent(&value_or_empty)),
             _ => {}
         }
     }
@@ -131,9 +130,18 @@ fn mount(written: &str, value: &OsStr) -> Option<Mount> {
 
 /// A name has none of what a path starts with; Docker refuses names with `/` in them.
 fn source_of(source: &[u8], options: Vec<OsString>) -> Source {
-    let name = OsStr::from_bytes(source).to_owned();
+    let name = sent(source);
     let path = matches!(source.first(), Some(b'/' | b'.' | b'~')) || source.contains(&b'/');
     if path { Source::Path(name) } else { Source::Volume { name, options } }
+}
+
+/// What comes to the daemon: in JSON, each byte that is no UTF-8 becomes U+FFFD.
+fn sent(text: &[u8]) -> OsString {
+    let chunks = text.utf8_chunks();
+    chunks
+        .map(|chunk| chunk.valid().to_owned() + &"\u{fffd}".repeat(chunk.invalid().len()))
+        .collect::<String>()
+        .into()
 }
 
 fn volumes_from(written: String, value: &OsStr) -> VolumesFrom {
@@ -171,15 +179,27 @@ mod tests {
             ("--mount TYPE=Bind,Source=/etc,target=/x,readonly img", true),
             ("--mount type=bind,\"src=/etc\",dst=/x,ro=true,readonly=false img", false),
             ("--mount src=/etc,dst=/x,ro=1 img", true),
+            // Docker reads the first line that is not empty, and no other.
+            ("--mount \ntype=bind,src=/etc,dst=/x\n,type=tmpfs img", false),
+            ("--mount type=bind,src=/etc,dst=/x\n,readonly img", false),
         ] {
             assert_eq!(path(text), (etc.clone(), read_only), "{text}");
         }
+        // Blanks are part of the path.
+        assert_eq!(path("--mount type=bind,dst=/x,src=/etc\t img").0, Source::Path("/etc\t".into()));
         assert_eq!(path("-v ./x:/y img").0, Source::Path("./x".into()));
         assert_eq!(path("-v data:/y img").0, Source::Volume { name: "data".into(), options: vec![] });
         assert_eq!(
             path("--mount dst=/y,volume-opt=device=/etc,\"volume-opt=o=bind,rw\" img").0,
             Source::Volume { name: "".into(), options: vec!["device=/etc".into(), "o=bind,rw".into()] }
         );
+    }
+
+    #[test]
+    fn a_path_is_what_comes_to_the_daemon() {
+        let words = [OsStr::from_bytes(b"-v/a\xe2\x82\xff:/x"), OsStr::new("img")].map(OsStr::to_owned);
+        let line = RunLine::parse(&words, &Flags::run()).unwrap();
+        assert_eq!(Mounts::of(&line).mounts[0].source, Source::Path("/a\u{fffd}\u{fffd}\u{fffd}".into()));
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod policy_askers;
 mod policy_file;
 mod project;
 mod refusal;
+mod rules_paths;
 mod run;
 mod runtimes;
 mod terminal;

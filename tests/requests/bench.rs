@@ -82,6 +82,8 @@ impl Bench {
         for name in ["home", "config/cli-plugins", "bin", "work/data"] {
             fs::create_dir_all(at(name)).unwrap();
         }
+        // A name of the working folder from which `..` leads elsewhere.
+        symlink(at("work"), at("home/link")).unwrap();
         symlink(PLUGIN, at("config/cli-plugins/docker-sandbox")).unwrap();
         symlink(&cli.path, at("bin/docker")).unwrap();
         fs::write(at("config/config.json"), config().to_string()).unwrap();
@@ -94,6 +96,7 @@ impl Bench {
             ("DOCKER_CONFIG", at("config").into()),
             ("DOCKER_HOST", daemon.host().into()),
             ("PATH", at("bin").into()),
+            ("PWD", at("home/link").into()),
             ("LANG", "C.UTF-8".into()),
             ("FROM_ENVIRONMENT", "--runtime=runc".into()),
             // Nobody there: `--disable-content-trust=false` fails at once instead of asking the Internet.
@@ -101,6 +104,11 @@ impl Bench {
         ];
         let (other_end, terminal) = terminal();
         Self { cli: cli.clone(), daemon, folder, environment, terminal, _terminals_other_end: other_end }
+    }
+
+    /// The folder of everything.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs `docker run …`.

@@ -47,10 +47,14 @@ impl Request {
         }
     }
 
-    /// Whether it only asks what the daemon is: it starts and changes nothing.
+    /// Whether it only asks what the daemon is, or what the rules want to know of a volume or a
+    /// container that the line names: it starts and changes nothing.
     fn is_question(&self) -> bool {
+        let path = self.path();
         matches!(self.method.as_str(), "GET" | "HEAD")
-            && matches!(self.path(), "/_ping" | "/info" | "/version")
+            && (matches!(path, "/_ping" | "/info" | "/version")
+                || path.starts_with("/volumes/")
+                || path.starts_with("/containers/") && path.ends_with("/json"))
     }
 
     /// Whether it wants a container.
@@ -162,7 +166,13 @@ fn answer(request: &Request) -> (&'static str, String) {
         }
         "/containers/create" => ("409 Conflict", REFUSAL.to_owned()),
         "/images/create" => ("200 OK", "{\"status\":\"pulled\"}\n".to_owned()),
-        _ => ("404 Not Found", r#"{"message":"no such page"}"#.to_owned()),
+        "/containers/other/json" => ("200 OK", json!({"Id": "other", "Mounts": []}).to_string()),
+        path => match path.strip_prefix("/volumes/") {
+            Some(name) => {
+                ("404 Not Found", json!({"message": format!("get {name}: no such volume")}).to_string())
+            }
+            None => ("404 Not Found", r#"{"message":"no such page"}"#.to_owned()),
+        },
     }
 }
 

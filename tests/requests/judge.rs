@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::bench::{Bench, Outcome};
 use crate::daemon::{OTHER_GVISOR, RUNSC, Request, SHIM};
 use crate::line::Line;
+use crate::ruled;
 
 /// `docker run`'s exit code for a container that was not started.
 const REFUSED: i32 = 125;
@@ -20,6 +21,8 @@ pub(crate) enum Verdict {
     BothRefused,
     /// Docker takes the line, for a runtime that is not gVisor; we refuse.
     WeRefused,
+    /// Docker takes the line, and a rule of ours forbids what the request really asks for.
+    RuledOut,
     /// Both explained themselves and started nothing.
     Helped,
     /// Docker refuses the line for an option of ours, which this line cannot be rid of.
@@ -31,9 +34,27 @@ pub(crate) enum Verdict {
 /// # Errors
 /// What is wrong, for people, with both command lines.
 pub(crate) fn judge(bench: &Bench, line: &Line) -> Result<Verdict, String> {
+    judge_with(bench, line, |_, _| Ok(()))
+}
+
+/// Likewise, and what plain docker asks for, if it asks for a container, must please `also` too.
+///
+/// # Errors
+/// What is wrong, for people, with both command lines.
+pub(crate) fn judge_with(
+    bench: &Bench,
+    line: &Line,
+    also: impl FnOnce(Verdict, &Value) -> Result<(), String>,
+) -> Result<Verdict, String> {
     let plain = bench.plain(line);
     let ours = bench.sandboxed(line);
-    compare(line, &plain, &ours).map_err(|problem| {
+    let judged = compare(line, &plain, &ours).and_then(|verdict| {
+        if let Some(create) = create(&plain)? {
+            also(verdict, &parsed(create)?)?;
+        }
+        Ok(verdict)
+    });
+    judged.map_err(|problem| {
         let said =
             |outcome: &Outcome| String::from_utf8_lossy(&outcome.stderr).trim().replace('\n', "\n    ");
         format!(
@@ -59,12 +80,17 @@ fn compare(line: &Line, plain: &Outcome, ours: &Outcome) -> Result<Verdict, Stri
     if line.may_be_refused() && ours.requests.is_empty() {
         return refused(ours).map(|()| Verdict::BothRefused);
     }
+    if ours.requests.is_empty() {
+        ruled::deserved(&String::from_utf8_lossy(&ours.stderr), &parsed(create)?)?;
+        return refused(ours).map(|()| Verdict::RuledOut);
+    }
     same_requests(&plain.requests, &ours.requests, expected)?;
     same(&plain.code, &ours.code, "exit code")?;
     same(&String::from_utf8_lossy(&plain.stdout), &String::from_utf8_lossy(&ours.stdout), "stdout")?;
-    // By design: `--verbose` says on stderr which runtime is used.
+    // By design: `--verbose` says on stderr which runtime is used, and rules warn there.
     if !line.is_verbose() {
-        same(&String::from_utf8_lossy(&plain.stderr), &String::from_utf8_lossy(&ours.stderr), "stderr")?;
+        let said = String::from_utf8_lossy(&ours.stderr);
+        same(&*String::from_utf8_lossy(&plain.stderr), ruled::without_warnings(&said), "stderr")?;
     }
     Ok(Verdict::Sandboxed)
 }

@@ -16,7 +16,12 @@ mod daemon;
 mod generate;
 mod judge;
 mod line;
+mod mounts;
 mod regressions;
+mod ruled;
+#[allow(dead_code, reason = "what is read-only is told by Docker here")]
+#[path = "../../src/gvisor/rules/spelling.rs"]
+mod spelling;
 mod values;
 mod words;
 
@@ -72,7 +77,7 @@ fn on_the_older(percent: u32) {
     }
 }
 
-fn share(percent: u32) -> u32 {
+pub(crate) fn share(percent: u32) -> u32 {
     let variable = |name| std::env::var(name).ok().map(|value| value.parse().expect(name));
     let cases = variable("DOCKER_SANDBOX_CASES").or_else(|| variable("PROPTEST_CASES")).unwrap_or(CASES);
     (cases * percent).div_ceil(100)

@@ -1,11 +1,16 @@
-//! What a mount reaches on the daemon's host. Where that is this machine, links, bind mounts and
-//! sockets are looked at; elsewhere only the words count.
+//! What a mount reaches on the daemon's host. Where that is this machine, links, disks and sockets
+//! are looked at; elsewhere only the words count.
 
-use std::ffi::OsStr;
+mod paths;
+mod sockets;
+
+use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::docker::mounts::Mount;
+use crate::docker::mounts::{Mount, Source};
+use crate::docker::volume_options::{self, Options};
+use paths::{cleaned, resolved};
 
 /// Where paths of a command line lead.
 #[derive(Debug, Clone)]
@@ -39,62 +44,36 @@ pub struct HostMount {
     pub is_endpoint: bool,
 }
 
-/// Names that sockets of container engines have.
-const SOCKET_NAMES: [&str; 10] = [
-    "docker.sock",
-    "docker.raw.sock",
-    "docker-cli.sock",
-    "containerd.sock",
-    "containerd.sock.ttrpc",
-    "podman.sock",
-    "crio.sock",
-    "cri-dockerd.sock",
-    "dockershim.sock",
-    "buildkitd.sock",
-];
-
-/// Where they are, there or not; `*` is any one name. `/var/run` is `/run`, see [`unwound`].
-const SOCKETS: [&str; 13] = [
-    "/run/docker.sock",
-    "/run/docker/containerd/containerd.sock",
-    "/run/containerd/containerd.sock",
-    "/run/k3s/containerd/containerd.sock",
-    "/run/podman/podman.sock",
-    "/run/crio/crio.sock",
-    "/run/cri-dockerd.sock",
-    "/run/dockershim.sock",
-    "/run/buildkit/buildkitd.sock",
-    "/run/snap.docker/docker.sock",
-    "/run/user/*/docker.sock",
-    "/run/user/*/podman/podman.sock",
-    "/run/user/*/docker/containerd/containerd.sock",
-];
-
-/// Where others are, if they are: what holds these holds much else.
-const OTHER_SOCKETS: [&str; 9] = [
-    "/var/snap/microk8s/common/run/containerd.sock",
-    "/private/var/run/docker.sock",
-    "~/.docker/run/docker.sock",
-    "~/.docker/desktop/docker.sock",
-    "~/.docker/desktop/docker-cli.sock",
-    "~/.colima/*/docker.sock",
-    "~/.orbstack/run/docker.sock",
-    "~/.rd/docker.sock",
-    "~/.lima/*/sock/docker.sock",
-];
-
 impl Place {
-    /// What `mount`, whose source is the path `named`, reaches.
+    /// What `mounts` reach; `known` are the options of volumes that are there, by name.
     #[must_use]
-    pub fn look(&self, mount: &Mount, named: &OsStr) -> HostMount {
-        let named = self.cleaned(Path::new(named));
+    pub fn look(&self, mounts: &[Mount], known: &BTreeMap<String, Options>) -> Vec<HostMount> {
+        let mut looked = Vec::new();
+        for mount in mounts {
+            match &mount.source {
+                Source::Path(path) => {
+                    let path = cleaned(&self.absolute(Path::new(path)));
+                    looked.push(self.reached(mount, &path));
+                }
+                Source::Volume { name, options } => {
+                    let there = known.get(&*name.to_string_lossy()).map(volume_options::paths);
+                    let options: Vec<_> = options.iter().map(|option| option.to_string_lossy()).collect();
+                    let here = volume_options::paths(&volume_options::of_mount(&options));
+                    let paths = there.into_iter().flatten().chain(here);
+                    looked.extend(paths.map(|path| self.reached(mount, Path::new(&path))));
+                }
+            }
+        }
+        looked
+    }
+
+    /// What `mount` reaches at `path`, as the kernel is given it.
+    fn reached(&self, mount: &Mount, path: &Path) -> HostMount {
+        let named = cleaned(path);
         let mut paths = vec![named.clone()];
         if self.local {
-            let led_to = unwound(&resolved(&named));
-            // A volume of the disk that the root is on is the root.
-            if is_disk_of_the_root(&led_to) {
-                paths.push("/".into());
-            }
+            let led_to = resolved(path);
+            paths.extend(mounted_from(&led_to));
             if led_to != named {
                 paths.push(led_to);
             }
@@ -112,165 +91,36 @@ impl Place {
         }
     }
 
-    /// Absolute, without `.` and `..`: Docker removes those by their letters, before any link is
-    /// followed (`path.Clean`).
-    fn cleaned(&self, path: &Path) -> PathBuf {
+    /// Absolute, as Docker and the daemon make it, before any link is followed.
+    fn absolute(&self, path: &Path) -> PathBuf {
         let home = self.home.as_deref().unwrap_or(Path::new("/root"));
-        let path = match path.strip_prefix("~") {
+        match path.strip_prefix("~") {
             Ok(rest) => home.join(rest),
             Err(_) => self.folder.join(path),
-        };
-        let mut clean = PathBuf::from("/");
-        for part in path.components() {
-            match part {
-                Component::Normal(name) => clean.push(name),
-                Component::ParentDir => {
-                    clean.pop();
-                }
-                _ => {}
-            }
-        }
-        unwound(&clean)
-    }
-
-    fn holds_a_socket(&self, path: &Path) -> bool {
-        if path.file_name().is_some_and(|name| SOCKET_NAMES.iter().any(|socket| name == *socket)) {
-            return true;
-        }
-        let mut patterns = SOCKETS.iter().map(PathBuf::from).chain(self.socket.clone());
-        patterns.any(|pattern| is_above(path, &pattern)) || self.local && self.is_seen_to_hold_one(path)
-    }
-
-    /// Whether a socket that is really there is `path` or within it, by identity: a bind mount or a
-    /// hard link gives it another name.
-    fn is_seen_to_hold_one(&self, path: &Path) -> bool {
-        let is_socket = |path: &Path| path.metadata().is_ok_and(|about| about.file_type().is_socket());
-        if SOCKET_NAMES
-            .iter()
-            .any(|name| path.join(name).symlink_metadata().is_ok_and(|about| about.file_type().is_socket()))
-        {
-            return true;
-        }
-        let Some(wanted) = identity(path) else { return false };
-        let listening = listening().into_iter().filter(|path| {
-            path.file_name().is_some_and(|name| SOCKET_NAMES.iter().any(|socket| name == *socket))
-        });
-        let home = self.home.as_deref().unwrap_or(Path::new("/root"));
-        let known = SOCKETS.iter().chain(&OTHER_SOCKETS).map(|socket| match socket.strip_prefix("~/") {
-            Some(rest) => home.join(rest),
-            None => PathBuf::from(socket),
-        });
-        known
-            .flat_map(|pattern| there(&pattern))
-            .chain(self.socket.clone())
-            .chain(listening)
-            .filter(|socket| is_socket(socket))
-            .filter_map(|socket| socket.canonicalize().ok())
-            .any(|socket| socket.ancestors().any(|above| identity(above) == Some(wanted)))
-    }
-}
-
-/// The paths that match `pattern`, in which a part `*` is any name.
-fn there(pattern: &Path) -> Vec<PathBuf> {
-    pattern.components().fold(vec![PathBuf::new()], |found, part| {
-        let step = |folder: PathBuf| -> Vec<PathBuf> {
-            if part.as_os_str() != "*" {
-                return vec![folder.join(part)];
-            }
-            let entries = std::fs::read_dir(&folder).into_iter().flatten();
-            entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
-        };
-        found.into_iter().flat_map(step).collect()
-    })
-}
-
-/// Paths of the unix sockets of this network namespace, as the kernel lists them.
-fn listening() -> Vec<PathBuf> {
-    let list = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    list.lines()
-        .filter_map(|line| line.split_once(" /").map(|(_, path)| PathBuf::from(format!("/{path}"))))
-        .collect()
-}
-
-fn is_disk_of_the_root(path: &Path) -> bool {
-    let (Ok(disk), Ok(root)) = (path.metadata(), Path::new("/").metadata()) else { return false };
-    disk.file_type().is_block_device() && disk.rdev() == root.dev()
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.metadata().ok().map(|about| (about.dev(), about.ino()))
-}
-
-/// Whether `pattern`, in which a part `*` is any name, is `path` or below it.
-fn is_above(path: &Path, pattern: &Path) -> bool {
-    let mut parts = pattern.components();
-    path.components().all(|name| parts.next().is_some_and(|part| part == name || part.as_os_str() == "*"))
-}
-
-/// `path` with its links followed, as the daemon does it: as root. What we may not look at (a process's
-/// `root` under `/proc`, say) is not taken for something that is no link.
-fn resolved(path: &Path) -> PathBuf {
-    let mut done = PathBuf::from("/");
-    let mut rest: Vec<PathBuf> = parts(path);
-    // As many as the kernel follows.
-    let mut links = 40;
-    while let Some(part) = rest.pop() {
-        if part == Path::new("..") {
-            done.pop();
-            continue;
-        }
-        let next = done.join(part);
-        let door = unwound(&next);
-        match std::fs::read_link(&next) {
-            _ if door != next => done = door,
-            Ok(target) if links > 0 => {
-                links -= 1;
-                if target.is_absolute() {
-                    done = PathBuf::from("/");
-                }
-                rest.extend(parts(&target));
-            }
-            _ => done = next,
         }
     }
-    done
 }
 
-/// The names in a path, the last one first.
-fn parts(path: &Path) -> Vec<PathBuf> {
-    let named = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
-    named.map(|part| PathBuf::from(part.as_os_str())).rev().collect()
-}
-
-/// Other names of the same: `/var/run` is `/run` wherever systemd is, and a process's `root`, `cwd`
-/// and open files under `/proc` are a door to anywhere, so to the root.
-fn unwound(path: &Path) -> PathBuf {
-    if let Ok(rest) = path.strip_prefix("/var/run") {
-        return Path::new("/run").join(rest);
-    }
-    let mut parts = path.components().skip(1).map(Component::as_os_str);
-    if parts.next() == Some(OsStr::new("proc")) {
-        let behind: Vec<&OsStr> = parts.skip(1).collect();
-        let door = |name: &OsStr| ["root", "cwd", "fd", "map_files", "exe"].iter().any(|door| name == *door);
-        let behind = match behind.as_slice() {
-            [task, _, behind @ ..] if *task == "task" => behind,
-            behind => behind,
-        };
-        if let [first, rest @ ..] = behind
-            && door(first)
-        {
-            // Behind `root` the path goes on as from the root.
-            let rest = if *first == "root" { rest } else { &[] };
-            return rest.iter().fold(PathBuf::from("/"), |path, name| path.join(name));
-        }
-    }
-    path.to_owned()
+/// Where the disk `path` is mounted, if it is one: a volume of that disk is what is there.
+fn mounted_from(path: &Path) -> Vec<PathBuf> {
+    let Some(about) = path.metadata().ok().filter(|about| about.file_type().is_block_device()) else {
+        return Vec::new();
+    };
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let is_of_it = |fields: &[&str]| {
+        // btrfs has numbers of its own; its line names the disk all the same.
+        let number = format!("{}:{}", rustix::fs::major(about.rdev()), rustix::fs::minor(about.rdev()));
+        let named = fields.iter().position(|field| *field == "-").and_then(|dash| fields.get(dash + 2));
+        fields.get(2) == Some(&number.as_str())
+            || named.is_some_and(|disk| disk.starts_with('/') && resolved(Path::new(disk)) == path)
+    };
+    let lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    lines.filter(|fields| is_of_it(fields)).filter_map(|fields| fields.get(4).map(PathBuf::from)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::mounts::Source;
 
     fn place(local: bool) -> Place {
         Place {
@@ -282,13 +132,12 @@ mod tests {
     }
 
     fn look(place: &Place, path: &str) -> HostMount {
-        let mount = Mount {
-            written: String::new(),
-            source: Source::Path(path.into()),
-            read_only: false,
-            instead: String::new(),
-        };
-        place.look(&mount, OsStr::new(path))
+        look_at(place, Source::Path(path.into()))
+    }
+
+    fn look_at(place: &Place, source: Source) -> HostMount {
+        let mount = Mount { written: String::new(), source, read_only: false, instead: String::new() };
+        place.look(&[mount], &BTreeMap::new()).remove(0)
     }
 
     #[test]
@@ -307,6 +156,23 @@ mod tests {
         ] {
             assert_eq!(look(&place(false), given).paths, [PathBuf::from(clean)], "{given}");
         }
+    }
+
+    #[test]
+    fn the_device_of_a_volume_is_taken_from_the_root_and_its_dots_behind_links() {
+        let top = tempfile::tempdir().unwrap();
+        let link = top.path().join("link");
+        std::os::unix::fs::symlink("/etc/ssl", &link).unwrap();
+        let volume = |device: &str| {
+            let options = vec![format!("device={device}").into(), "o=bind".into()];
+            look_at(&place(true), Source::Volume { name: "".into(), options }).paths
+        };
+        assert_eq!(volume("etc"), [PathBuf::from("/etc")]);
+        assert_eq!(volume("//etc/./x"), [PathBuf::from("/etc/x")]);
+        let device = link.join("../x").to_str().unwrap().to_owned();
+        assert_eq!(volume(&device), [top.path().join("x"), "/etc/x".into()]);
+        // Docker takes the dots out of what it binds by itself, before it follows anything.
+        assert!(!look(&place(true), &device).paths.contains(&"/etc/x".into()));
     }
 
     #[test]
@@ -354,13 +220,6 @@ mod tests {
         }
         assert_eq!(look(&place, link.to_str().unwrap()).paths[1], real);
         assert!(!look(&place, link.join("nothing").to_str().unwrap()).engine_socket);
-        // A link into a folder that only the daemon may look at.
-        let door = top.path().join("door");
-        std::os::unix::fs::symlink("../../../../../proc/1/root/etc", &door).unwrap();
-        assert_eq!(look(&place, door.to_str().unwrap()).paths[1], PathBuf::from("/etc"));
-        let around = top.path().join("around");
-        std::os::unix::fs::symlink("around", &around).unwrap();
-        look(&place, around.to_str().unwrap());
         assert!(look(&place, hard.to_str().unwrap()).is_endpoint);
     }
 }

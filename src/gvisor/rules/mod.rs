@@ -9,6 +9,10 @@ pub mod host;
 pub mod mounts;
 pub mod options;
 pub mod runtime;
+#[cfg(test)]
+mod spelled;
+#[cfg(test)]
+mod spelling;
 pub mod table;
 
 use std::fmt;
@@ -123,7 +127,9 @@ impl Finding {
 pub fn check(start: &Start<'_>, release: impl Fn() -> Option<u32>) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in &table::RULES {
-        let hits = (rule.finds)(start);
+        let mut hits = (rule.finds)(start);
+        // One mount can reach several of its places.
+        hits.dedup();
         if hits.is_empty() || !rule.holds_for(&release) {
             continue;
         }
