@@ -75,11 +75,17 @@ pub fn run(words: &[OsString]) -> u8 {
 /// we live.
 #[allow(unsafe_code, reason = "nobody in this process knows these descriptors: it has only just begun")]
 fn close_inherited() {
-    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
-    let numbers: Vec<i32> =
-        open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for number in numbers.into_iter().filter(|number| *number > 2) {
-        // SAFETY: see above; the folder's own descriptor is closed already, and closing it again does nothing.
-        unsafe { rustix::io::close(number) };
+    let folder = Path::new("/proc/self/fd");
+    let names =
+        |open: std::fs::ReadDir| -> Vec<OsString> { open.flatten().map(|entry| entry.file_name()).collect() };
+    let numbers = std::fs::read_dir(folder).map(names).unwrap_or_default();
+    for number in
+        numbers.iter().filter_map(|name| name.to_str()?.parse().ok()).filter(|number: &i32| *number > 2)
+    {
+        // The one by which the folder was read is closed already.
+        if folder.join(number.to_string()).is_symlink() {
+            // SAFETY: nothing in this process owns it: see above.
+            unsafe { rustix::io::close(number) };
+        }
     }
 }
