@@ -9,6 +9,8 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
+use super::hosts::is_name;
+
 /// What `docker network inspect` says of one network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -103,8 +105,8 @@ pub fn answers(
             let mut names = names_of(id, member, connections.get(&member.endpoint));
             let linked = links.iter().filter(|(container, _)| is(id, member, container));
             names.extend(linked.map(|(_, name)| (*name).to_owned()));
-            let qualified: Vec<String> =
-                names.iter().map(|name| format!("{name}.{}", network.name)).collect();
+            let certain = names.iter().filter(|name| is_name(name));
+            let qualified: Vec<String> = certain.map(|name| format!("{name}.{}", network.name)).collect();
             names.extend(qualified);
             let mut seen = std::collections::BTreeSet::new();
             names.retain(|name| seen.insert(name.clone()));
