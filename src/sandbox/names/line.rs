@@ -7,14 +7,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::docker::csv;
+use crate::docker::networks::Network;
+use crate::docker::run_line::RunLine;
 
 /// The file that says which name has which address.
 pub const HOSTS: &str = "/etc/hosts";
 /// The file that says who is asked for all other names.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
-
-/// What is Docker's own, and no network that somebody made.
-const DOCKERS_OWN: [&str; 4] = ["host", "none", "bridge", "default"];
 
 /// What one line says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,52 +58,41 @@ pub struct Dns {
 }
 
 impl Line {
-    /// Reads the options of a line: their long names and their values.
+    /// Reads a command line.
     #[must_use]
-    pub fn of<'a>(options: impl IntoIterator<Item = (&'a str, Option<&'a OsStr>)>) -> Self {
-        let mut line = Self::default();
-        for (name, value) in options {
-            // What is no text is no name, and Docker refuses it.
-            let Some(text) = value.unwrap_or_default().to_str() else { continue };
-            let value = text.to_owned();
-            match name {
-                "network" | "net" => line.networks.extend(network(text)),
-                "hostname" => line.own.hostname = Some(value).filter(|name| !name.is_empty()),
-                "domainname" => line.own.domainname = Some(value).filter(|name| !name.is_empty()),
-                "link" => line.own.links.push(link(text)),
-                "add-host" => match host(text) {
-                    Some(host) => line.own.hosts.push(host),
-                    None => line.needs_docker = true,
-                },
-                "dns" => line.dns.servers.push(value),
-                "dns-search" => line.dns.search.push(value),
-                "dns-option" | "dns-opt" => line.dns.options.push(value),
-                "volume" | "mount" | "tmpfs" => {
-                    let target = target(name, text);
-                    line.mounts_hosts |= target.as_deref().is_some_and(|target| is_at(target, HOSTS));
-                    line.mounts_resolv_conf |= target.is_some_and(|target| is_at(&target, RESOLV_CONF));
-                }
-                _ => {}
-            }
+    pub fn of(line: &RunLine) -> Self {
+        let networks = Network::of(line).into_iter().filter(Network::is_user_defined);
+        // What is no text is no name, and Docker refuses it.
+        let networks = networks.filter_map(|network| network.name.into_string().ok()).collect();
+        let mut read = Self { networks, ..Self::default() };
+        for option in line.options() {
+            let Some(text) = option.value.unwrap_or_default().to_str() else { continue };
+            read.take(option.name, text);
         }
-        line
+        read
     }
-}
 
-/// `NAME`, or `name=NAME,alias=…`; `None` for what is Docker's own. Source: `NetworkOpt.Set` in docker/cli's
-/// `opts/network.go`.
-fn network(value: &str) -> Option<String> {
-    let name = if value.contains('=') {
-        let fields = csv::fields(value.as_bytes())?;
-        fields.iter().rev().find_map(|field| {
-            let (key, name) = std::str::from_utf8(field).ok()?.split_once('=')?;
-            key.trim().eq_ignore_ascii_case("name").then(|| name.trim().to_owned())
-        })?
-    } else {
-        value.to_owned()
-    };
-    let own = name.is_empty() || name.starts_with("container:") || DOCKERS_OWN.contains(&name.as_str());
-    (!own).then_some(name)
+    fn take(&mut self, name: &str, text: &str) {
+        let value = text.to_owned();
+        match name {
+            "hostname" => self.own.hostname = Some(value).filter(|name| !name.is_empty()),
+            "domainname" => self.own.domainname = Some(value).filter(|name| !name.is_empty()),
+            "link" => self.own.links.push(link(text)),
+            "add-host" => match host(text) {
+                Some(host) => self.own.hosts.push(host),
+                None => self.needs_docker = true,
+            },
+            "dns" => self.dns.servers.push(value),
+            "dns-search" => self.dns.search.push(value),
+            "dns-option" | "dns-opt" => self.dns.options.push(value),
+            "volume" | "mount" | "tmpfs" => {
+                let target = target(name, text);
+                self.mounts_hosts |= target.as_deref().is_some_and(|target| is_at(target, HOSTS));
+                self.mounts_resolv_conf |= target.is_some_and(|target| is_at(&target, RESOLV_CONF));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `CONTAINER:NAME`, or `CONTAINER` under its own name.
@@ -156,22 +144,29 @@ fn is_at(target: &str, file: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::docker::flags::Flags;
 
     fn of(options: &[(&str, &str)]) -> Line {
-        Line::of(options.iter().map(|&(name, value)| (name, Some(OsStr::new(value)))))
+        let words: Vec<OsString> = options
+            .iter()
+            .map(|(name, value)| format!("--{name}={value}").into())
+            .chain(["img".into()])
+            .collect();
+        Line::of(&RunLine::parse(&words, &Flags::run()).unwrap())
     }
 
     #[test]
-    fn networks_that_somebody_made_are_found_in_every_spelling() {
-        let networks = |value: &str| of(&[("network", value)]).networks;
-        assert_eq!(networks("back"), ["back"]);
-        assert_eq!(networks("name=back,alias=x"), ["back"]);
-        assert_eq!(networks("alias=x,\"Name=back\",ip=10.0.0.2"), ["back"]);
-        for own in ["host", "none", "bridge", "default", "container:x", "", "alias=x", "name=host", "\"a=b"] {
-            assert_eq!(networks(own), [""; 0], "{own}");
-        }
-        assert_eq!(of(&[("net", "a"), ("network", "host"), ("network", "b")]).networks, ["a", "b"]);
+    fn networks_that_somebody_made_are_read() {
+        let line = of(&[
+            ("net", "a"),
+            ("network", "host"),
+            ("network", "name=b,alias=x"),
+            ("network", "container:c"),
+        ]);
+        assert_eq!(line.networks, ["a", "b"]);
     }
 
     #[test]

@@ -30,8 +30,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::docker::client::Docker;
-use crate::docker::info::Runtime;
-use crate::gvisor::arguments;
+use crate::gvisor::arguments::Argument;
+use crate::gvisor::rules::runtime::uses_host_network;
 use crate::ui::shown;
 use folder::{About, Folder, Starter};
 use line::Line;
@@ -44,8 +44,8 @@ use resolver::{Answer, Connections, Network};
 pub struct Start<'a> {
     /// What its command line says.
     pub line: &'a Line,
-    /// The runtime it gets: gVisor.
-    pub runtime: &'a Runtime,
+    /// What the runtime that it gets, gVisor, is registered with.
+    pub runtime: &'a [Argument],
     /// The daemon's socket, where it is certain without asking.
     pub socket: Option<&'a Path>,
     /// Where our data is kept.
@@ -66,18 +66,23 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether there is nothing to do and nothing to say: names are as Docker and gVisor leave them.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn warning(text: String) -> Self {
         Self { warnings: vec![text], ..Self::default() }
     }
 }
 
-/// Whether names do not resolve on their own for `line` under `runtime`, and we may do something about it.
+/// Whether names do not resolve on their own for `line` under a runtime registered with `arguments`, and we may do
+/// something about it.
 #[must_use]
-pub fn concerns(line: &Line, runtime: &Runtime) -> bool {
-    let arguments = arguments::read(runtime.runtime_args.as_deref().unwrap_or_default());
-    let network = arguments.iter().rfind(|argument| argument.name == "network");
-    let has_own_stack = network.is_none_or(|argument| argument.value != "host");
-    has_own_stack && !line.networks.is_empty() && !(line.mounts_hosts && line.mounts_resolv_conf)
+pub fn concerns(line: &Line, arguments: &[Argument]) -> bool {
+    let nothing_is_ours = line.mounts_hosts && line.mounts_resolv_conf;
+    !(line.networks.is_empty() || nothing_is_ours || uses_host_network(arguments))
 }
 
 /// Makes the files, if the daemon sees them, and sees to it that somebody keeps them. Never stands in the way of
@@ -238,23 +243,28 @@ fn mount(source: &Path, target: &str) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsStr;
+    use crate::docker::flags::Flags;
+    use crate::docker::run_line::RunLine;
 
     fn of(options: &[(&str, &str)]) -> Line {
-        Line::of(options.iter().map(|&(name, value)| (name, Some(OsStr::new(value)))))
+        let words: Vec<OsString> = options
+            .iter()
+            .map(|(name, value)| format!("--{name}={value}").into())
+            .chain(["img".into()])
+            .collect();
+        Line::of(&RunLine::parse(&words, &Flags::run()).unwrap())
     }
 
     #[test]
     fn a_runtime_on_the_hosts_stack_and_files_of_the_users_concern_nobody() {
-        let netstack = Runtime::default();
-        let hostnet = Runtime { runtime_args: Some(vec!["--network=host".into()]), ..Runtime::default() };
+        let hostnet = [Argument { name: "network".into(), value: "host".into() }];
         let line = of(&[("network", "back")]);
-        assert!(concerns(&line, &netstack));
+        assert!(concerns(&line, &[]));
         assert!(!concerns(&line, &hostnet));
-        assert!(!concerns(&of(&[("network", "host")]), &netstack));
-        assert!(concerns(&of(&[("network", "back"), ("volume", "/a:/etc/hosts")]), &netstack));
+        assert!(!concerns(&of(&[("network", "host")]), &[]));
+        assert!(concerns(&of(&[("network", "back"), ("volume", "/a:/etc/hosts")]), &[]));
         let both = [("network", "back"), ("volume", "/a:/etc/hosts"), ("volume", "/a:/etc/resolv.conf")];
-        assert!(!concerns(&of(&both), &netstack));
+        assert!(!concerns(&of(&both), &[]));
     }
 
     #[test]
