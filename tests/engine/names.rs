@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::stage::gate::Gate;
-use crate::stage::{Cli, Form, IMAGE, Outcome, Scenario, wait_until};
+use crate::stage::{Cli, Engine, Form, IMAGE, Outcome, OwnEngine, Scenario, wait_until};
 
 const ENGINES: [&str; 2] = ["bookworm", "trixie"];
 
@@ -261,7 +261,8 @@ fn a_hostile_name_must_say_nothing_but_its_own_address() {
     for engine in ENGINES {
         let scenario = Scenario::on(engine);
         let network = Network::new(&scenario, "net");
-        let aliases = ["localhost", "x\n6.6.6.6 pypi.org", "a qqq", "ip6-localhost", "#", "127.0.0.1", "fine"];
+        let aliases =
+            ["localhost", "x\n6.6.6.6 pypi.org", "a qqq", "ip6-localhost", "#", "127.0.0.1", "fine"];
         let options: Vec<String> = aliases.iter().map(|alias| format!("--network-alias={alias}")).collect();
         let peer = network.peer("db", &options.iter().map(String::as_str).collect::<Vec<_>>());
         let sandbox = network.sandbox(Form::Docker, "sandbox", &[]);
@@ -381,6 +382,18 @@ fn a_container_that_is_made_first_and_started_later_must_know_names() {
 }
 
 #[test]
+fn an_updater_must_end_with_its_daemon() {
+    let own = OwnEngine::start("runsc");
+    let scenario = Scenario::with(own.engine.clone(), Cli::newest());
+    let name = format!("{}-net", scenario.name());
+    scenario.docker(["network", "create", &name]).exits(0);
+    scenario.run(Form::Docker, ["-d", "--network", &name, IMAGE, "sleep", "600"]).exits(0);
+    wait_until("there is an updater", || updaters(&scenario).len() == 1);
+    drop(own);
+    wait_until("it is gone", || updaters(&scenario).is_empty());
+}
+
+#[test]
 fn a_start_that_comes_to_nothing_must_leave_nothing() {
     let scenario = Scenario::on("trixie");
     let network = Network::new(&scenario, "net");
@@ -413,7 +426,7 @@ fn a_daemon_that_does_not_share_our_files_must_get_the_names_there_are() {
 
 #[test]
 fn a_daemon_that_does_not_answer_about_networks_must_not_stop_a_start() {
-    let scenario = Scenario::with(crate::stage::Engine::named("trixie"), Cli::newest());
+    let scenario = Scenario::with(Engine::named("trixie"), Cli::newest());
     let network = Network::new(&scenario, "net");
     let socket = scenario.home().join("slow.sock");
     let gate = Gate::before(&scenario.engine.dir.join("docker.sock"), &socket, "/networks/");
