@@ -50,7 +50,8 @@ impl Request {
     /// Whether it only asks what the daemon is: it starts and changes nothing.
     fn is_question(&self) -> bool {
         matches!(self.method.as_str(), "GET" | "HEAD")
-            && matches!(self.path(), "/_ping" | "/info" | "/version")
+            && (matches!(self.path(), "/_ping" | "/info" | "/version")
+                || self.path().starts_with("/networks/"))
     }
 
     /// Whether it wants a container.
