@@ -124,19 +124,17 @@ impl Folder {
         Ok(path)
     }
 
-    /// All that are described.
+    /// All that are described, in no order.
     #[must_use]
     pub fn kept(&self) -> Vec<Kept> {
         let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let mut kept: Vec<Kept> = entries
+        entries
             .filter_map(|entry| {
                 let path = entry.path();
                 let about = serde_json::from_slice(&private_file::read(&path.join(ABOUT))?).ok()?;
                 Some(Kept { path, about })
             })
-            .collect();
-        kept.sort_by(|one, other| one.path.cmp(&other.path));
-        kept
+            .collect()
     }
 
     /// The lock of whoever keeps the files, or `None` if somebody has it.
@@ -235,7 +233,8 @@ mod tests {
         folder.add(&about, Some("a\n"), None).unwrap();
         folder.add(&About::default(), None, None).unwrap();
         std::fs::create_dir(folder.path().join("not-described")).unwrap();
-        let kept = folder.kept();
+        let mut kept = folder.kept();
+        kept.sort_by(|one, other| one.path.cmp(&other.path));
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[0].about, about);
         assert!(kept[0].about.starter.runs() && !kept[1].about.starter.runs());

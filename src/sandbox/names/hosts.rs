@@ -4,7 +4,6 @@
 //! not certainly one name is left out, and nobody takes over a name of this machine, of the user's or of the
 //! container itself.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -41,11 +40,11 @@ pub fn text(own: &Own, place: Option<&Place>, answers: &[Answer]) -> String {
     for (address, names) in LOCAL {
         let _ = writeln!(text, "{address}\t{names}");
     }
-    let mut taken: BTreeSet<String> =
+    let mut taken: Vec<String> =
         LOCAL.iter().flat_map(|(_, names)| names.split(' ')).map(str::to_owned).collect();
     for (name, address) in &own.hosts {
         let _ = writeln!(text, "{address}\t{name}");
-        taken.insert(name.to_ascii_lowercase());
+        taken.push(name.to_ascii_lowercase());
     }
     let names = place.map(|place| own_names(own, &place.id)).unwrap_or_default();
     for address in place.iter().flat_map(|place| &place.addresses) {
@@ -60,7 +59,7 @@ pub fn text(own: &Own, place: Option<&Place>, answers: &[Answer]) -> String {
 }
 
 /// The names of `answer` that may stand beside those already `taken`.
-pub fn allowed<'a>(answer: &'a Answer, taken: &BTreeSet<String>) -> impl Iterator<Item = &'a str> {
+pub fn allowed<'a>(answer: &'a Answer, taken: &[String]) -> impl Iterator<Item = &'a str> {
     answer
         .names
         .iter()
@@ -70,7 +69,7 @@ pub fn allowed<'a>(answer: &'a Answer, taken: &BTreeSet<String>) -> impl Iterato
 
 /// Names that a line adds itself: nobody else may have them.
 #[must_use]
-pub fn users(own: &Own) -> BTreeSet<String> {
+pub fn users(own: &Own) -> Vec<String> {
     own.hosts.iter().map(|(name, _)| name.to_ascii_lowercase()).collect()
 }
 

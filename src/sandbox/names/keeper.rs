@@ -1,6 +1,5 @@
 //! What the updater does: looks at all containers when something has happened, and writes what has changed.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -47,25 +46,25 @@ pub(super) struct Keeper<'a> {
     docker: &'a Docker,
     folder: &'a Folder,
     /// The networks of our containers, and those that may be.
-    networks: BTreeSet<String>,
+    networks: Vec<String>,
     /// What is known of connections; a new one has a new key.
     connections: Connections,
     /// The containers that we have to hear of, ours among them; `None` where it may be any.
-    of_interest: Option<BTreeSet<String>>,
+    of_interest: Option<Vec<String>>,
     /// The files that we know of.
-    seen: BTreeSet<PathBuf>,
+    seen: Vec<PathBuf>,
 }
 
 impl<'a> Keeper<'a> {
     pub(super) fn new(docker: &'a Docker, folder: &'a Folder) -> Self {
-        let networks = questions::network_ids(docker, LIMIT).unwrap_or_default().into_iter().collect();
+        let networks = questions::network_ids(docker, LIMIT).unwrap_or_default();
         Self {
             docker,
             folder,
             networks,
             connections: Connections::new(),
             of_interest: None,
-            seen: BTreeSet::new(),
+            seen: Vec::new(),
         }
     }
 
@@ -112,6 +111,13 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
+    /// Asks about `network` as well.
+    fn also(&mut self, network: &String) {
+        if !self.networks.contains(network) {
+            self.networks.push(network.clone());
+        }
+    }
+
     /// Whether a start has left files that we know nothing of.
     pub(super) fn has_news(&self) -> bool {
         self.folder.kept().iter().any(|kept| !self.seen.contains(&kept.path))
@@ -126,7 +132,7 @@ impl<'a> Keeper<'a> {
         let container = self.of_interest.as_ref().is_none_or(|known| known.contains(&event.container));
         let Some(network) = &event.network else { return container };
         if container && event.action == "connect" {
-            self.networks.insert(network.clone());
+            self.also(network);
         }
         container || self.networks.contains(network)
     }
@@ -154,7 +160,7 @@ impl<'a> Keeper<'a> {
             match owner(&kept, &containers) {
                 Some(container) => owners.push((kept, container)),
                 None if starting => {
-                    self.networks.extend(kept.about.networks.iter().cloned());
+                    kept.about.networks.iter().for_each(|network| self.also(network));
                     pending = true;
                 }
                 None => kept.remove(),
@@ -174,22 +180,20 @@ impl<'a> Keeper<'a> {
 
     /// Writes the files of those who are on a network. Whether everything could be found out.
     fn write(&mut self, owners: &[(Kept, &Container)], containers: &[Container], pending: bool) -> bool {
-        let ids: Vec<String> = self.networks.iter().cloned().collect();
-        let Ok(networks) = questions::networks_left(self.docker, &ids, LIMIT) else { return false };
-        let ours: BTreeSet<&str> = owners.iter().map(|(_, container)| container.id.as_str()).collect();
-        let joined: Vec<&Network> = networks
-            .iter()
-            .filter(|network| members(network).any(|(id, _)| ours.contains(id.as_str())))
-            .collect();
+        let Ok(networks) = questions::networks_left(self.docker, &self.networks, LIMIT) else { return false };
+        let ours = || owners.iter().map(|(_, container)| &container.id);
+        let joined: Vec<&Network> =
+            networks.iter().filter(|network| ours().any(|id| is_on(network, id))).collect();
         let complete = self.learn(&joined, containers);
         let mut written = true;
         for (kept, container) in owners {
-            let mut own: Vec<&Network> =
-                joined.iter().copied().filter(|network| is_on(network, &container.id)).collect();
             // In the order of its line; one that was connected later comes last.
-            own.sort_by_key(|network| {
-                kept.about.networks.iter().position(|id| *id == network.id).unwrap_or(usize::MAX)
-            });
+            let of_line = |network: &&Network| kept.about.networks.contains(&network.id);
+            let named = kept.about.networks.iter();
+            let named = named.filter_map(|id| joined.iter().copied().find(|network| network.id == *id));
+            let later = joined.iter().copied().filter(|network| !of_line(network));
+            let own: Vec<&Network> =
+                named.chain(later).filter(|network| is_on(network, &container.id)).collect();
             if own.is_empty() {
                 continue;
             }
@@ -203,31 +207,29 @@ impl<'a> Keeper<'a> {
             }
         }
         if !pending {
-            let wanted = |network: &&Network| {
-                joined.iter().any(|joined| joined.id == network.id)
-                    || owners.iter().any(|(kept, _)| kept.about.networks.contains(&network.id))
-            };
-            self.networks = networks.iter().filter(wanted).map(|network| network.id.clone()).collect();
+            self.networks.retain(|id| {
+                joined.iter().any(|network| network.id == *id)
+                    || owners.iter().any(|(kept, _)| kept.about.networks.contains(id))
+            });
         }
         let others = joined.iter().flat_map(|network| members(network)).map(|(id, _)| id.clone());
-        self.of_interest = (!pending).then(|| others.chain(ours.iter().map(|id| (*id).to_owned())).collect());
+        self.of_interest = (!pending).then(|| others.chain(ours().cloned()).collect());
         complete && written
     }
 
     /// Finds out what the containers on `networks` are called besides their names, where that is new. Those that are
     /// being started tell only afterwards, and their start is an event.
     fn learn(&mut self, networks: &[&Network], containers: &[Container]) -> bool {
-        let states: BTreeMap<&str, &Container> =
-            containers.iter().map(|container| (container.id.as_str(), container)).collect();
-        let all = networks.iter().flat_map(|network| members(network));
-        let there: BTreeSet<&str> = all.clone().map(|(_, member)| member.endpoint.as_str()).collect();
-        self.connections.retain(|endpoint, _| there.contains(endpoint.as_str()));
-        let unknown: BTreeSet<String> = all
-            .filter(|(_, member)| !self.connections.contains_key(&member.endpoint))
-            .filter(|(id, _)| states.get(id.as_str()).is_some_and(|container| container.has_started()))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let unknown: Vec<String> = unknown.into_iter().collect();
+        let all = || networks.iter().flat_map(|network| members(network));
+        self.connections.retain(|endpoint, _| all().any(|(_, member)| member.endpoint == *endpoint));
+        let mut unknown: Vec<String> = Vec::new();
+        for (id, _) in all().filter(|(_, member)| !self.connections.contains_key(&member.endpoint)) {
+            let has_started =
+                containers.iter().any(|container| container.id == *id && container.has_started());
+            if has_started && !unknown.contains(id) {
+                unknown.push(id.clone());
+            }
+        }
         if let Ok(connections) = questions::connections(self.docker, &unknown, LIMIT_FOR_ONE) {
             self.connections.extend(connections);
             return true;
@@ -244,7 +246,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-fn members(network: &Network) -> impl Iterator<Item = (&String, &resolver::Member)> + Clone {
+fn members(network: &Network) -> impl Iterator<Item = (&String, &resolver::Member)> {
     network.containers.iter().flatten()
 }
 

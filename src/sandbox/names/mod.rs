@@ -24,7 +24,6 @@ pub mod resolv_conf;
 pub mod resolver;
 pub mod updater;
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -125,14 +124,14 @@ fn no_answer(limit: Duration) -> String {
 
 /// What the containers on `networks` are called besides their names.
 fn connections(docker: &Docker, networks: &[&Network], limit: Duration) -> Result<Connections, Silence> {
-    let on: BTreeSet<&String> =
+    let on: Vec<&String> =
         networks.iter().flat_map(|network| network.containers.iter().flatten().map(|(id, _)| id)).collect();
     if on.is_empty() {
         return Ok(Connections::new());
     }
     let containers = questions::containers(docker, limit)?;
     let started =
-        containers.into_iter().filter(|container| container.has_started() && on.contains(&container.id));
+        containers.into_iter().filter(|container| container.has_started() && on.contains(&&container.id));
     questions::connections(docker, &started.map(|container| container.id).collect::<Vec<_>>(), limit)
 }
 

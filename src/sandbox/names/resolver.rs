@@ -85,7 +85,8 @@ pub struct Answer {
     pub names: Vec<String>,
 }
 
-/// What the resolver of the container `asker` answers, where that one is known, with the `links` of its line.
+/// What the resolver of the container `asker` answers, where that one is known, with the `links` of its line. In the
+/// order of the networks, then of the containers' ids.
 #[must_use]
 pub fn answers(
     networks: &[&Network],
@@ -108,13 +109,15 @@ pub fn answers(
             let certain = names.iter().filter(|name| is_name(name));
             let qualified: Vec<String> = certain.map(|name| format!("{name}.{}", network.name)).collect();
             names.extend(qualified);
-            let mut seen = std::collections::BTreeSet::new();
-            names.retain(|name| seen.insert(name.clone()));
-            answers.extend(member.addresses().map(|address| Answer { address, names: names.clone() }));
+            let mut once: Vec<String> = Vec::new();
+            for name in names {
+                if !once.contains(&name) {
+                    once.push(name);
+                }
+            }
+            answers.extend(member.addresses().map(|address| Answer { address, names: once.clone() }));
         }
     }
-    // By name, so that nothing changes as long as nothing changes.
-    answers.sort_by(|one, other| (&one.names, one.address).cmp(&(&other.names, other.address)));
     answers
 }
 
