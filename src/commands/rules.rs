@@ -15,6 +15,7 @@ use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
 use crate::gvisor::rules::host::{HostMount, Place};
 use crate::gvisor::rules::{self, Finding, Severity, Start};
+use crate::sandbox::names;
 use crate::settings::load::Settings;
 use crate::settings::policy;
 use crate::ui::plain;
@@ -79,7 +80,26 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     }
     ruled.words.extend(persisted.words);
     ruled.notes.extend(persisted.notes);
+    if !asked.line.ours.no_fix {
+        let names = names(asked, &arguments);
+        ruled.words.extend(names.words);
+        ruled.notes.extend(names.said);
+        ruled.warnings.extend(names.warnings);
+    }
     Ok(ruled)
+}
+
+/// What is done for names on user-defined networks.
+fn names(asked: &Asked<'_>, arguments: &[Argument]) -> names::Outcome {
+    let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+    let start = names::Start {
+        line: &names::line::Line::of(asked.line),
+        runtime: arguments,
+        socket: socket.as_deref(),
+        data: asked.context.environment.data.as_deref(),
+        limit: asked.settings.detect_timeout.value,
+    };
+    names::prepare(asked.docker, &start)
 }
 
 /// The release of a runtime as `YYYYMMDD`, if its program is on this machine and tells. Starts a
