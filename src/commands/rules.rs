@@ -15,9 +15,13 @@ use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
 use crate::gvisor::rules::host::{HostMount, Place};
 use crate::gvisor::rules::{self, Finding, Severity, Start};
+use crate::sandbox::names;
 use crate::settings::load::Settings;
 use crate::settings::policy;
 use crate::ui::plain;
+
+/// The rule over names on user-defined networks.
+const NAMES: &str = "net-user-dns";
 
 /// A start that is about to be made.
 pub(super) struct Asked<'a> {
@@ -56,6 +60,8 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     let found = rules::check(&start, release);
     let mut ruled = Ruled { runtime: persisted.runtime.clone(), ..Ruled::default() };
     let exceptions = &asked.settings.exceptions;
+    ruled.words.extend(persisted.words);
+    ruled.notes.extend(persisted.notes);
     let (denied, others): (Vec<Finding>, Vec<Finding>) = found
         .into_iter()
         .partition(|one| one.rule.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
@@ -65,6 +71,16 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     let place = |one: &Finding| {
         if looked.local || !one.rule.is_about_paths() { "" } else { " (a path of the daemon's machine)" }
     };
+    let names = others.iter().any(|one| one.rule.id == NAMES).then(|| names(asked, &arguments)).flatten();
+    let is_put_right = names.is_some();
+    if let Some(names) = names {
+        let tagged = |text: String| format!("{text} [{NAMES}]");
+        ruled.words.extend(names.words);
+        ruled.notes.extend(names.said.into_iter().map(tagged));
+        if !exceptions.silences(NAMES) {
+            ruled.warnings.extend(names.warnings.into_iter().map(tagged));
+        }
+    }
     for one in others.into_iter().filter(|one| !exceptions.silences(one.rule.id)) {
         match (one.rule.severity, exceptions.allows(one.rule.id)) {
             (Severity::Deny, Some(origin)) => {
@@ -72,14 +88,34 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
                 ruled.warnings.push(format!("{}{} {allowed}", one.describe(), place(&one)));
             }
             (Severity::Note, _) => ruled.notes.push(one.line()),
+            _ if one.rule.id == NAMES && is_put_right => {}
             // What `--persist` is for.
             _ if one.rule.id == "restart" && asked.line.ours.persist => {}
             _ => ruled.warnings.push(one.line() + place(&one)),
         }
     }
-    ruled.words.extend(persisted.words);
-    ruled.notes.extend(persisted.notes);
     Ok(ruled)
+}
+
+/// What is done for names on user-defined networks. `None` if nothing is: the rule has the word.
+fn names(asked: &Asked<'_>, arguments: &[Argument]) -> Option<names::Outcome> {
+    let line = names::line::Line::of(asked.line);
+    if !names::concerns(&line, arguments) {
+        return Some(names::Outcome::default());
+    }
+    if asked.line.ours.no_fix {
+        return None;
+    }
+    let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+    let start = names::Start {
+        line: &line,
+        runtime: arguments,
+        socket: socket.as_deref(),
+        data: asked.context.environment.data.as_deref(),
+        limit: asked.settings.detect_timeout.value,
+    };
+    let outcome = names::prepare(asked.docker, &start);
+    (!outcome.words.is_empty() || !outcome.warnings.is_empty()).then_some(outcome)
 }
 
 /// The release of a runtime as `YYYYMMDD`, if its program is on this machine and tells. Starts a

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -170,6 +170,16 @@ impl DockerCommand {
     /// It could not be started.
     pub fn spawn(&self) -> anyhow::Result<Child> {
         self.std().spawn().with_context(|| self.cannot_run())
+    }
+
+    /// Starts it with a pipe for its stdout, and nothing else: for what goes on and on.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn stream(&self) -> anyhow::Result<Child> {
+        let mut command = self.std();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().with_context(|| self.cannot_run())
     }
 
     /// Replaces this process by it. Returns only the error that prevented that.

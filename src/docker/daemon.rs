@@ -164,6 +164,33 @@ impl DaemonProcess {
             .map_or_else(|| PathBuf::from("/var/run/docker"), PathBuf::from)
     }
 
+    /// Who it has containers ask for names, as its command line and its configuration on disk say: servers, search
+    /// domains and options. `None` where that cannot be read.
+    #[must_use]
+    pub fn configured_dns(&self) -> Option<[Vec<String>; 3]> {
+        let file = match std::fs::read(self.configuration_file()) {
+            Ok(text) => serde_json::from_slice::<DaemonJson>(&text).ok()?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => DaemonJson::default(),
+            Err(_) => return None,
+        };
+        let both = |flags: &[&str], configured: Option<Vec<String>>| {
+            let mut values = self.flag_values(flags);
+            values.extend(configured.unwrap_or_default());
+            values
+        };
+        Some([
+            both(&["--dns"], file.dns),
+            both(&["--dns-search"], file.dns_search),
+            both(&["--dns-opt", "--dns-option"], file.dns_opts),
+        ])
+    }
+
+    /// The text of a file as it sees it, where we may look, else of ours.
+    #[must_use]
+    pub fn read(&self, path: &Path) -> Option<String> {
+        std::fs::read_to_string(self.in_its_root(path)).ok()
+    }
+
     /// `path` as the daemon sees it, where we may look through its eyes (as root), else as it is.
     fn in_its_root(&self, path: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.pid));
@@ -189,9 +216,12 @@ impl DaemonProcess {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct DaemonJson {
-    #[serde(rename = "exec-root")]
+    dns: Option<Vec<String>>,
+    dns_opts: Option<Vec<String>>,
+    dns_search: Option<Vec<String>>,
     exec_root: Option<String>,
     runtimes: Option<BTreeMap<String, Runtime>>,
 }

@@ -9,6 +9,7 @@ use super::metadata;
 use crate::docker::flags::Flags;
 use crate::docker::grammar;
 use crate::error::Error;
+use crate::sandbox::names::updater;
 
 /// Docker's argument for hooks.
 pub const HOOKS_COMMAND: &str = "docker-cli-plugin-hooks";
@@ -31,6 +32,8 @@ pub enum Call {
     },
     /// We called ourselves.
     Witness,
+    /// We called ourselves, to keep names: the words behind the argument.
+    Names(Vec<OsString>),
     /// A command: the words behind `sandbox`. `help run` stands for `run --help`.
     Command(Vec<OsString>),
 }
@@ -59,6 +62,9 @@ impl Invocation {
         }
         if is(0, WITNESS_COMMAND) {
             return Ok(plain(Call::Witness));
+        }
+        if is(0, updater::COMMAND) {
+            return Ok(plain(Call::Names(args[1..].to_vec())));
         }
         // Docker's `-h`, which it hides since 18.09; it comes to us only in a direct call.
         if is(0, "-h") {

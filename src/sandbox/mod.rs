@@ -1,4 +1,5 @@
 //! What we add to a container and keep about it on this side.
 
 pub mod audit;
+pub mod names;
 pub mod private_file;

@@ -17,6 +17,7 @@ mod flags;
 mod gvisor;
 mod hung;
 mod memory;
+mod names;
 mod opt_out;
 mod policy;
 mod recordings;

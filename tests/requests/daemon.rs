@@ -54,6 +54,7 @@ impl Request {
         matches!(self.method.as_str(), "GET" | "HEAD")
             && (matches!(path, "/_ping" | "/info" | "/version")
                 || path.starts_with("/volumes/")
+                || path.starts_with("/networks/")
                 || path.starts_with("/containers/") && path.ends_with("/json"))
     }
 
