@@ -353,7 +353,7 @@ pub static RULES: [Rule; 43] = [
         "net-user-dns",
         Fix,
         options::net_user_dns,
-        "`--network` of your own",
+        "`--network` of your own, without a mounted `/etc/hosts`: put right as in [networks](networks.md)",
         "names do not resolve: Docker's resolver 127.0.0.11 cannot be reached from inside (google/gvisor#7469)",
         "use addresses, the default bridge with `--link`, or a runtime that is registered with `--network=host`",
         BOTH,
