@@ -36,6 +36,10 @@ case $pairs in '' | *[!0-9]* | 0) echo "bench.sh: --pairs takes a number from 1:
 work=$(mktemp -d /tmp/dsb.XXXXXX)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-test
 cleanup() {
+    if [ -n "${made:-}" ]; then
+        docker volume rm "$things" >/dev/null || :
+        docker network rm "$things" >/dev/null || :
+    fi
     [ ! -e "$work/e/docker.pid" ] || "$here/scripts/engine.sh" stop "$work/e" >&2 || :
     rm -rf "$work"
 }
@@ -50,6 +54,7 @@ if [ -z "${DOCKER_HOST:-}" ]; then
     command -v docker >/dev/null 2>&1 || PATH=$cache/trixie/root/usr/bin:$PATH
 fi
 image=docker-sandbox-bench:latest
+things=docker-sandbox-bench
 "$here/scripts/engine.sh" image "$DOCKER_HOST" "$image" "$cache" >/dev/null
 
 # The cargo home stays the user's; everything that the plugin reads and writes is private.
@@ -58,7 +63,7 @@ RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
 HOME=$work/home
 DOCKER_CONFIG=$HOME/.docker
 export CARGO_HOME RUSTUP_HOME HOME DOCKER_CONFIG
-mkdir -p "$DOCKER_CONFIG"
+mkdir -p "$DOCKER_CONFIG" "$work/folder"
 "$here/install.sh" >&2
 rustc --edition 2024 -O -o "$work/pairs" "$here/benches/pairs.rs"
 
@@ -69,9 +74,16 @@ cat >"$work/rows" <<ROWS
 \`docker sandbox run\`${tab}docker sandbox run --rm $image true${tab}\`docker run --runtime=runsc\`${tab}$runsc
 \`docker-sandbox run\` (called directly)${tab}$direct run --rm $image true${tab}\`docker run --runtime=runsc\`${tab}$runsc
 \`docker sandbox run\`, output of 10 MB${tab}docker sandbox run --rm $image dd if=/dev/zero bs=1M count=10 status=none${tab}\`docker run --runtime=runsc\`, the same${tab}docker run --rm --runtime=runsc $image dd if=/dev/zero bs=1M count=10 status=none
+\`docker sandbox run -v FOLDER\`, held against every rule${tab}docker sandbox run --rm -v $work/folder:/w:ro -e A=b -w /w $image true${tab}\`docker run --runtime=runsc\`, the same${tab}docker run --rm --runtime=runsc -v $work/folder:/w:ro -e A=b -w /w $image true
+\`docker sandbox run -v VOLUME\`, which asks about the volume${tab}docker sandbox run --rm -v $things:/w $image true${tab}\`docker run --runtime=runsc\`, the same${tab}docker run --rm --runtime=runsc -v $things:/w $image true
+\`docker sandbox run --network MINE\`, with names that resolve${tab}docker sandbox run --rm --network $things $image true${tab}\`docker run --runtime=runsc\`, the same, without${tab}docker run --rm --runtime=runsc --network $things $image true
 the metadata answer${tab}$direct docker-cli-plugin-metadata${tab}\`docker --version\`${tab}docker --version
 \`docker run --runtime=runsc\` (gVisor itself)${tab}$runsc${tab}\`docker run\` (runc)${tab}docker run --rm --runtime=runc $image true
 ROWS
+
+made=yes
+docker volume create "$things" >/dev/null
+docker network create "$things" >/dev/null
 
 version=$(docker version --format 'CLI {{.Client.Version}}, engine {{.Server.Version}}')
 {
