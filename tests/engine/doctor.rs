@@ -441,7 +441,8 @@ fn a_runtime_that_cannot_be_executed_must_be_explained_too() {
 #[test]
 fn what_the_users_arguments_do_to_gvisor_must_be_explained() {
     let scenario = Scenario::on("trixie");
-    let seen = scenario.run(Form::Docker, ["--rm", "--annotation=dev.gvisor.flag.nope=1", IMAGE, "true"]);
+    let words = ["--allow=annotation-gvisor", "--rm", "--annotation=dev.gvisor.flag.nope=1", IMAGE, "true"];
+    let seen = scenario.run(Form::Docker, words);
     seen.exits(125).says("hint: gVisor: an annotation sets a runsc flag");
     let seen = scenario.run(Form::Docker, ["--rm", "--pids-limit=10", IMAGE, "true"]);
     seen.exits(125).says("a `--pids-limit` below the 40 or so");

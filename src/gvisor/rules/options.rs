@@ -143,7 +143,11 @@ pub(super) fn setuid(start: &Start<'_>) -> Vec<Hit> {
 }
 
 pub(super) fn memory(start: &Start<'_>) -> Vec<Hit> {
-    last(start, "memory", |value| anything(value) && value != "0")
+    // What Docker refuses needs no word of ours.
+    let is_a_limit = |value: &str| {
+        value.starts_with(|c: char| c.is_ascii_digit()) && value.contains(|c| ('1'..='9').contains(&c))
+    };
+    last(start, "memory", is_a_limit)
 }
 
 pub(super) fn cpus(start: &Start<'_>) -> Vec<Hit> {
