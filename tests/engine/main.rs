@@ -24,6 +24,7 @@ mod recordings;
 mod refusal;
 mod reports;
 mod rules_escape;
+mod rules_mounts;
 mod setup;
 mod setup_interrupted;
 mod setup_sources;

@@ -78,7 +78,7 @@ pub static RULES: [Rule; 43] = [
         "`/proc`, or anything in it, mounted writable",
         "the container can change the switches of the host's kernel",
         READ_ONLY,
-        BOTH,
+        "20240729",
     ),
     rule(
         "host-sys",
