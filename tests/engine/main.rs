@@ -25,6 +25,8 @@ mod refusal;
 mod reports;
 mod rules_escape;
 mod rules_mounts;
+mod rules_persist;
+mod rules_runtimes;
 mod setup;
 mod setup_interrupted;
 mod setup_sources;
