@@ -28,6 +28,7 @@ mod platforms;
 mod policy;
 mod policy_askers;
 mod policy_file;
+mod popular_lines;
 mod project;
 mod refusal;
 mod rules_paths;
