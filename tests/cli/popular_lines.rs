@@ -65,7 +65,9 @@ fn what_the_pages_of_popular_images_show_starts_and_most_of_it_without_a_word() 
     }
     assert_eq!(silent + said.lines().count(), lines().count());
     assert!(silent >= 80, "only {silent} lines start without a word");
-    snapbox::assert_data_eq!(said, str![[r#"
+    snapbox::assert_data_eq!(
+        said,
+        str![[r#"
 net-user-dns: docker run -it --rm --network some-network postgres psql -h some-postgres -U postgres
 net-user-dns: docker run -it --network some-network --rm redis redis-cli -h some-redis
 net-user-dns: docker run -it --network some-network --rm mysql mysql -hsome-mysql -uexample-user -p
@@ -85,5 +87,6 @@ restart: docker run -d -p 5000:5000 --restart always --name registry registry:2
 restart: docker run -d -p 5000:5000 --restart=always --name registry -v /mnt/registry:/var/lib/registry registry:2
 restart: docker run -d --restart=always --name registry -v "$(pwd)"/certs:/certs -e REGISTRY_HTTP_ADDR=0.0.0.0:443 -e REGISTRY_HTTP_TLS_CERTIFICATE=/certs/domain.crt -e REGISTRY_HTTP_TLS_KEY=/certs/domain.key -p 443:443 registry:2
 
-"#]]);
+"#]]
+    );
 }
