@@ -95,8 +95,8 @@ docker info --format '{{json .Runtimes}}'
 docker run --pid=host --uts=host --sysctl a=b --runtime=runsc img
 
 "#]]);
-    test.docker("sandbox run --quiet-rule=uts-host --quiet-rule pid-host --pid=host --uts=host img")
-        .is(str![[r#"
+    test.docker("sandbox run --quiet-rule=uts-host --quiet-rule pid-host --pid=host --uts=host img").is(
+        str![[r#"
 exit 0
 --- stdout
 started
@@ -104,7 +104,8 @@ started
 docker info --format '{{json .Runtimes}}'
 docker run --pid=host --uts=host --runtime=runsc img
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

@@ -288,9 +288,9 @@ docker run -v data:/a -v fresh:/b --mount src=data,dst=/c --runtime=runsc img
     test.docker("sandbox run -v data:/a img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `docker info` failed: Error response from daemon: \u{1b}[31mon fire
+docker sandbox: `docker volume inspect` failed: Error response from daemon: \u{1b}[31mon fire
 hint: see it fail by hand:
-    docker info
+    docker volume inspect -- data
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker volume inspect --format '{{json .}}' -- data
