@@ -54,10 +54,10 @@ pub fn version<T: DeserializeOwned>(docker: &Docker, limit: Duration) -> anyhow:
         .answer_within(limit)?
         .ok_or_else(|| failure::timed_out(docker, limit))?;
     if !answer.status.success() {
-        return Err(failure::explain(docker, &answer).into());
+        return Err(failure::explain(docker, &["version"], &answer).into());
     }
     serde_json::from_str(answer.stdout.trim())
-        .map_err(|problem| failure::nonsense(docker, &problem.to_string()).into())
+        .map_err(|problem| failure::nonsense(docker, &["version"], &problem.to_string()).into())
 }
 
 /// What the daemon says about itself.
@@ -94,7 +94,9 @@ fn info<T: DeserializeOwned>(docker: &Docker, format: &str, limit: Duration) -> 
     let text = answer.stdout.trim();
     // Docker 26.1 answers `null` without a daemon, and succeeds.
     if !answer.status.success() || text.is_empty() || text == "null" {
-        return Err(failure::explain(docker, &answer).into());
+        return Err(failure::explain(docker, &["info"], &answer).into());
     }
-    serde_json::from_str(text).map_err(|problem| failure::nonsense(docker, &problem.to_string()).into())
+    serde_json::from_str(text).map_err(|problem| {
+        failure::nonsense(docker, &["info", "--format", format], &problem.to_string()).into()
+    })
 }

@@ -9,9 +9,9 @@ use crate::ui::{plain, shown};
 /// How long we wait for an answer that needs no daemon.
 const CLIENT_ONLY: Duration = Duration::from_secs(5);
 
-/// The error for a `docker info` that failed, answered nothing, or answered nonsense.
+/// The error for a question, `info` say, that failed or was answered with nothing.
 #[must_use]
-pub fn explain(docker: &Docker, answer: &Answer) -> Error {
+pub fn explain(docker: &Docker, asked: &[&str], answer: &Answer) -> Error {
     if is_podman(docker) {
         return podman(docker);
     }
@@ -24,17 +24,18 @@ pub fn explain(docker: &Docker, answer: &Answer) -> Error {
             said.insert_str(0, &version.stderr);
         }
     }
-    classify(docker, &said)
+    classify(docker, asked, &said)
 }
 
 /// The error for an answer that is not what Docker's would be.
 #[must_use]
-pub fn nonsense(docker: &Docker, problem: &str) -> Error {
+pub fn nonsense(docker: &Docker, asked: &[&str], problem: &str) -> Error {
     if is_podman(docker) {
         return podman(docker);
     }
-    Error::new(format!("`docker info` answered something that we do not understand: {}", plain(problem)))
-        .hint("see it by hand:", docker.shown(["info", "--format", "{{json .Runtimes}}"]))
+    let what = name(asked);
+    Error::new(format!("`docker {what}` answered something that we do not understand: {}", plain(problem)))
+        .hint("see it by hand:", docker.shown(asked.iter().copied()))
 }
 
 /// The error for something behind the socket that is no Docker Engine, podman's service say.
@@ -84,7 +85,13 @@ fn podman(docker: &Docker) -> Error {
     .hint("or put Docker's own command line first on PATH:", "sudo apt-get install docker.io")
 }
 
-fn classify(docker: &Docker, said: &str) -> Error {
+/// A question without its options and names: `volume inspect`.
+fn name(asked: &[&str]) -> String {
+    let words = asked.iter().take_while(|word| !word.starts_with('-'));
+    words.copied().collect::<Vec<_>>().join(" ")
+}
+
+fn classify(docker: &Docker, asked: &[&str], said: &str) -> Error {
     let detail = said
         .lines()
         .map(|line| line.trim().trim_start_matches("ERROR: "))
@@ -127,7 +134,8 @@ fn classify(docker: &Docker, said: &str) -> Error {
             )
             .hint("or see which daemon is meant:", "docker context ls");
     }
-    Error::new(format!("`docker info` failed: {detail}")).hint("see it fail by hand:", docker.shown(["info"]))
+    Error::new(format!("`docker {}` failed: {detail}", name(asked)))
+        .hint("see it fail by hand:", docker.shown(asked.iter().copied()))
 }
 
 #[cfg(test)]
@@ -138,7 +146,7 @@ mod tests {
 
     fn message(said: &str) -> String {
         let docker = Docker::find(OsStr::new("sh"), Some(OsStr::new("/bin")), Path::new("/"), &[]).unwrap();
-        classify(&docker, said).to_string()
+        classify(&docker, &["info"], said).to_string()
     }
 
     #[test]

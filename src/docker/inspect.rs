@@ -68,9 +68,12 @@ pub fn volumes(
     names: &[OsString],
     limit: Duration,
 ) -> anyhow::Result<BTreeMap<String, Options>> {
-    let words = ["volume", "inspect", "--format", "{{json .}}", "--"].map(OsString::from);
+    let asked = ["volume", "inspect", "--format", "{{json .}}", "--"];
+    let shown: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+    let by_hand: Vec<&str> =
+        ["volume", "inspect", "--"].into_iter().chain(shown.iter().map(|name| &**name)).collect();
     let answer = docker
-        .command(words.into_iter().chain(names.iter().cloned()))
+        .command(asked.map(OsString::from).into_iter().chain(names.iter().cloned()))
         .answer_within(limit)?
         .ok_or_else(|| failure::timed_out(docker, limit))?;
     // One that is not there yet is made by the start.
@@ -78,12 +81,12 @@ pub fn volumes(
     let said = answer.stderr.lines().filter(|line| !line.trim().is_empty());
     if !answer.status.success() && !said.clone().all(missing) || !answer.status.success() && said.count() == 0
     {
-        return Err(failure::explain(docker, &answer).into());
+        return Err(failure::explain(docker, &by_hand, &answer).into());
     }
     let mut found = BTreeMap::new();
     for line in answer.stdout.lines().filter(|line| !line.trim().is_empty()) {
-        let volume: Volume =
-            serde_json::from_str(line).map_err(|problem| failure::nonsense(docker, &problem.to_string()))?;
+        let volume: Volume = serde_json::from_str(line)
+            .map_err(|problem| failure::nonsense(docker, &by_hand, &problem.to_string()))?;
         found.insert(volume.name, volume.options.unwrap_or_default());
     }
     Ok(found)

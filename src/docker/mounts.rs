@@ -88,12 +88,17 @@ fn volume(written: &str, value: &OsStr) -> Option<Mount> {
     let (source, target) = (parts.next()?, parts.next()?);
     let options = parts.next().unwrap_or_default();
     let has = |wanted: &[u8]| options.split(|&byte| byte == b',').any(|option| option == wanted);
-    let text = |bytes| OsStr::from_bytes(bytes).to_string_lossy();
+    let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_string_lossy().into_owned();
+    let kept = options.split(|&byte| byte == b',').filter(|option| !matches!(*option, b"" | b"ro" | b"rw"));
+    let modes: Vec<String> = std::iter::once(b"ro".as_slice()).chain(kept).map(text).collect();
     Some(Mount {
         written: written.to_owned(),
         source: source_of(source, Vec::new()),
         read_only: has(b"ro") && !has(b"rw"),
-        instead: crate::ui::shell_line(["-v", &format!("{}:{}:ro", text(source), text(target))]),
+        instead: crate::ui::shell_line([
+            "-v",
+            &format!("{}:{}:{}", text(source), text(target), modes.join(",")),
+        ]),
     })
 }
 
@@ -193,6 +198,17 @@ mod tests {
             path("--mount dst=/y,volume-opt=device=/etc,\"volume-opt=o=bind,rw\" img").0,
             Source::Volume { name: "".into(), options: vec!["device=/etc".into(), "o=bind,rw".into()] }
         );
+    }
+
+    #[test]
+    fn the_same_mount_read_only_keeps_what_else_was_said_of_it() {
+        for (text, instead) in [
+            ("-v /etc:/x img", "-v /etc:/x:ro"),
+            ("--volume=/etc:/x:rw,z img", "-v /etc:/x:ro,z"),
+            ("--mount type=bind,src=/etc,dst=/x,ro=0 img", "--mount type=bind,src=/etc,dst=/x,ro=0,readonly"),
+        ] {
+            assert_eq!(of(text).mounts[0].instead, instead, "{text}");
+        }
     }
 
     #[test]

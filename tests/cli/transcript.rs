@@ -13,9 +13,9 @@ use snapbox::{Assert, IntoData as _, Redactions};
 
 pub(crate) struct Transcript {
     text: String,
-    code: Option<i32>,
+    pub(crate) code: Option<i32>,
     stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
     /// Without the program.
     calls: Vec<Vec<OsString>>,
     root: String,

@@ -43,7 +43,7 @@ pub(crate) fn path(path: String, folder: &'static str, home: &'static str) -> im
 
 /// Ways to mount `path`, all of which Docker takes; where `loose`, those as well that it refuses later.
 pub(crate) fn option(path: String, loose: bool) -> impl Strategy<Value = Spelled> {
-    let absolute = path.starts_with('/').then(|| inline(path.clone()).boxed());
+    let absolute = path.starts_with('/').then(|| inline(&path).boxed());
     let bound = prop_oneof![3 => volume(path.clone()), 4 => mount(path, loose)].boxed();
     Union::new_weighted(absolute.map(|inline| (2, inline)).into_iter().chain([(7, bound)]).collect())
 }
@@ -106,9 +106,9 @@ fn mount(path: String, loose: bool) -> impl Strategy<Value = Spelled> {
 }
 
 /// A volume that is made on the way, out of `path`.
-fn inline(path: String) -> impl Strategy<Value = Spelled> {
+fn inline(path: &str) -> impl Strategy<Value = Spelled> + use<> {
     let device = prop_oneof![
-        Just(path.clone()),
+        Just(path.to_owned()),
         Just(format!(".{path}")),
         Just(path.trim_start_matches('/').to_owned()).prop_map(|path| if path.is_empty() {
             ".".to_owned()
@@ -167,9 +167,12 @@ fn csv(groups: Vec<Vec<String>>) -> impl Strategy<Value = Vec<String>> {
             let mut groups: Vec<_> = groups.iter().map(|group| group.iter()).collect();
             let fields = order.iter().filter_map(|&at| groups[at].next()).zip(quotes);
             let fields: Vec<String> = fields
-                .map(|(field, quoted)| match quoted || field.contains([',', '"', '\n']) {
-                    true => format!("\"{}\"", field.replace('"', "\"\"")),
-                    false => field.clone(),
+                .map(|(field, quoted)| {
+                    if quoted || field.contains([',', '"', '\n']) {
+                        format!("\"{}\"", field.replace('"', "\"\""))
+                    } else {
+                        field.clone()
+                    }
                 })
                 .collect();
             words(start, &format!("{before}{}{behind}", fields.join(",")))
