@@ -23,6 +23,7 @@ mod policy;
 mod recordings;
 mod refusal;
 mod reports;
+mod rules;
 mod setup;
 mod setup_interrupted;
 mod setup_sources;
