@@ -23,6 +23,7 @@ mod policy;
 mod recordings;
 mod refusal;
 mod reports;
+mod rules;
 mod rules_escape;
 mod rules_mounts;
 mod rules_persist;

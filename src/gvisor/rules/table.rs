@@ -197,7 +197,8 @@ pub static RULES: [Rule; 43] = [
         Warn,
         options::net_container,
         "`--network=container:X`",
-        "gVisor takes X's address away; if X is not in gVisor, it loses its network for good",
+        "gVisor takes X's address away, and X loses its network for good; if X is in gVisor too, it keeps it, and \
+         the container gets none",
         "put both on a network of their own",
         BOTH,
     ),
@@ -296,7 +297,7 @@ pub static RULES: [Rule; 43] = [
         Warn,
         options::cpus,
         "`--cpus`, `--cpu-quota`",
-        "the time is limited, and `nproc` inside still says what the host has",
+        "the time is limited, and nothing inside says so: not `nproc`, which never does, and not `/sys/fs/cgroup`",
         "limit what counts processors, or pin them with `--cpuset-cpus`",
         BOTH,
     ),
@@ -366,7 +367,8 @@ pub static RULES: [Rule; 43] = [
             options::nothing,
             "`--persist`",
             "the root filesystem is an overlay of gVisor's own: without `--persist`, `docker cp` out of it, `docker \
-             commit`, `docker diff`, `docker export` and a stop and start do not see what was written",
+             commit`, `docker diff`, `docker export` and a stop and start do not see what was written; `docker commit` \
+             and `docker export` copy the overlay's store instead, a file of a gigabyte with all that was written",
             "write to a volume, or start it with `--persist`",
             "20240729; not so with 20221219",
         )
