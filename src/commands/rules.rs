@@ -23,6 +23,8 @@ use crate::ui::plain;
 /// The rule over names on user-defined networks.
 const NAMES: &str = "net-user-dns";
 
+const SOCKET: &str = "socket-mount";
+
 /// A start that is about to be made.
 pub(super) struct Asked<'a> {
     pub(super) context: &'a Context,
@@ -201,7 +203,11 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         word.map_or_else(|| format!("{start} …"), |word| format!("{start} {word} …"))
     };
     let mut said = BTreeSet::new();
-    for one in denied.iter().filter(|one| said.insert((one.rule.way_out, &one.hit.instead))) {
+    // Read-only does not help where a socket is in it.
+    let holds_a_socket =
+        |one: &Finding| denied.iter().any(|other| other.rule.id == SOCKET && other.hit.what == one.hit.what);
+    let ways = denied.iter().filter(|one| one.rule.id == SOCKET || !holds_a_socket(one));
+    for one in ways.filter(|one| said.insert((one.rule.way_out, &one.hit.instead))) {
         let command = match &one.hit.instead {
             Some(instead) => run(Some(&plain(instead))),
             None if one.rule.id.starts_with("runtime-") => {

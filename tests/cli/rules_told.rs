@@ -344,3 +344,24 @@ docker container inspect --format '{{json .Mounts}}' -- other
 
 "#]]);
 }
+
+#[test]
+fn read_only_is_not_offered_where_it_does_not_help() {
+    let test = TestEnvironment::with_gvisor();
+    test.docker("sandbox run -v /:/x img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: this would weaken the sandbox; nothing was started
+
+`-v /:/x`: whoever reaches the engine's socket owns the host [socket-mount]
+`-v /:/x`: the container can change every file of the host [host-root]
+
+hint: leave it out; a tool that needs an engine can have one of its own, over TCP with TLS:
+    docker sandbox run …
+hint: or allow it, if that is what you want:
+    docker sandbox run --allow=host-root,socket-mount …
+--- docker was called
+docker info --format '{{json .Runtimes}}'
+
+"#]]);
+}
