@@ -156,8 +156,6 @@ docker sandbox: this would weaken the sandbox; nothing was started
 
 hint: leave it out; a tool that needs an engine can have one of its own, over TCP with TLS:
     docker -H tcp://192.0.2.1:2375 sandbox run …
-hint: mount it read-only, or only the folder that is needed:
-    docker -H tcp://192.0.2.1:2375 sandbox run -v /proc/1/root/var/run:/x:ro …
 hint: the paths are those of the daemon's machine; see which that is:
     docker -H tcp://192.0.2.1:2375 context ls
 hint: or allow it, if that is what you want:
