@@ -51,7 +51,19 @@ pub(crate) fn option(path: String, loose: bool) -> impl Strategy<Value = Spelled
 fn volume(path: String) -> impl Strategy<Value = Spelled> {
     let starts =
         ["-v", "-v=", "-v ", "--volume ", "--volume=", "-itv", "-itv ", "-Pitv=", "-dv", "--volume="];
-    let modes = ["", ":rw", ":z", ":rw,Z", ":cached", ":rshared,rw", ":ro", ":ro,z", ":z,ro", ":ro,rslave"];
+    let modes = [
+        "",
+        ":rw",
+        ":z",
+        ":rw,Z",
+        ":cached",
+        ":consistent",
+        ":rshared,rw",
+        ":ro",
+        ":ro,z",
+        ":z,ro",
+        ":ro,rslave",
+    ];
     (select(starts.to_vec()), select(modes.to_vec())).prop_map(move |(start, mode)| Spelled {
         words: words(start, &format!("{path}:/x{mode}")),
         read_only: mode.contains("ro") && !mode.contains("rw"),
