@@ -5,7 +5,7 @@ mod files;
 mod network;
 mod options;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use docker_sandbox::gvisor::rules::Severity;
 use docker_sandbox::gvisor::rules::table::RULES;
@@ -30,7 +30,7 @@ struct Both {
 
 impl Both {
     /// The lines that each printed.
-    fn out(&self) -> [Vec<String>; 2] {
+    fn lines(&self) -> [Vec<String>; 2] {
         let lines = |outcome: &Outcome| outcome.out().lines().map(str::to_owned).collect();
         [lines(&self.kernel), lines(&self.gvisor)]
     }
@@ -75,7 +75,7 @@ fn assert_lines(outcome: &Outcome, said: &str, rules: &[&str]) {
     assert_eq!(found, rules, "{outcome}");
 }
 
-/// What stands in `[` `]` of a container's `lines` behind `key=`.
+/// What stands behind `KEY=` in the lines of a container.
 #[track_caller]
 fn value<'a>(lines: &'a [String], key: &str) -> &'a str {
     let prefix = format!("{key}=");
@@ -198,11 +198,12 @@ fn sources() -> Vec<String> {
     for folder in [folder.clone(), folder.join("rules")] {
         paths.extend(std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     }
-    let about_rules = |path: &&std::path::PathBuf| {
-        let path = path.strip_prefix(&folder).unwrap().to_str().unwrap();
-        path.ends_with(".rs")
-            && path != "rules/mod.rs"
-            && (path.starts_with("rules/") || path.starts_with("rules_") || path == "names.rs")
+    let about_rules = |path: &&PathBuf| {
+        let path = path.strip_prefix(&folder).unwrap();
+        let name = path.to_str().unwrap();
+        path.extension().is_some_and(|extension| extension == "rs")
+            && name != "rules/mod.rs"
+            && (name.starts_with("rules/") || name.starts_with("rules_") || name == "names.rs")
     };
     paths.iter().filter(about_rules).map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
