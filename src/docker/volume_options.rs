@@ -25,8 +25,8 @@ const OF_THE_KERNEL: [(&str, &str); 13] = [
     ("tracefs", "/sys/kernel/tracing"),
 ];
 
-/// Options of a mount whose values are paths, whatever they start with.
-const LAYERS: [&str; 3] = ["lowerdir", "upperdir", "workdir"];
+/// Options of a mount whose values are paths, whatever they start with; some are lists.
+const LAYERS: [&str; 5] = ["lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"];
 
 /// The options in `volume-opt` of a `--mount`: `device=/etc`; the last one of a name counts.
 #[must_use]
@@ -56,8 +56,17 @@ pub fn paths(options: &Options) -> Vec<String> {
     for option in mount.split(',') {
         let (name, value) = option.split_once('=').unwrap_or(("", option));
         let layer = LAYERS.contains(&name);
-        found
-            .extend(list(value).into_iter().filter(|path| layer || path.starts_with('/')).map(from_the_root));
+        let mut paths = list(value, Some(':'));
+        // All but `lowerdir` are one path, with its colons.
+        let whole = list(value, None).pop().filter(|whole| layer && !paths.contains(whole));
+        paths.extend(whole);
+        paths.retain(|path| layer || path.starts_with('/'));
+        found.extend(paths.into_iter().map(from_the_root));
+        // To overlayfs the comma behind it is a part of a path, which goes on with what Docker hands on
+        // of the rest: anywhere. Source: `ovl_next_opt` in Linux's `fs/overlayfs/params.c`.
+        if option.ends_with('\\') {
+            found.push("/".to_owned());
+        }
     }
     let others = options.iter().filter(|(name, _)| !matches!(name.as_str(), "device" | "o" | "type"));
     for (_, value) in others.filter(|(_, value)| !value.starts_with("//") && !value.starts_with(':')) {
@@ -72,13 +81,13 @@ fn from_the_root(path: impl AsRef<str>) -> String {
     format!("/{}", path.as_ref())
 }
 
-/// A list of paths, in which `\:` is no separator, as overlayfs reads it.
-fn list(value: &str) -> Vec<String> {
+/// A list of paths, in which a separator behind `\` is none, as overlayfs reads it.
+fn list(value: &str, separator: Option<char>) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut characters = value.chars();
     while let Some(character) = characters.next() {
         match (character, parts.last_mut()) {
-            (':', _) => parts.push(String::new()),
+            (character, _) if Some(character) == separator => parts.push(String::new()),
             ('\\', Some(part)) => part.extend(characters.next()),
             (character, Some(part)) => part.push(character),
             (_, None) => {}
@@ -109,8 +118,10 @@ mod tests {
             ("device=/a device=/b o=bind", &["//b"]),
             ("type=ext4 device=/dev/sda1", &["//dev/sda1"]),
             ("type=proc device=x", &["/x", "/proc"]),
-            ("type=overlay o=lowerdir=/a:b,upperdir=c,workdir=/d", &["//a", "/b", "/c", "//d"]),
+            ("type=overlay o=lowerdir=/a:b,upperdir=c,workdir=/d", &["//a", "/b", "//a:b", "/c", "//d"]),
             (r"type=overlay o=lowerdir=/a\:b", &["//a:b"]),
+            (r"type=overlay o=upperdir=/a\,ro,x/../../etc", &["//a", "/"]),
+            ("type=overlay o=lowerdir+=a:b", &["/a", "/b", "/a:b"]),
             ("mountpoint=/a", &["/a"]),
             ("arguments=x=/a,y=/b", &["/a", "/b"]),
         ] {

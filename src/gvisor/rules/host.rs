@@ -49,18 +49,19 @@ impl Place {
     #[must_use]
     pub fn look(&self, mounts: &[Mount], known: &BTreeMap<String, Options>) -> Vec<HostMount> {
         let mut looked = Vec::new();
+        let folders = if self.local && !mounts.is_empty() { self.known_folders() } else { Vec::new() };
         for mount in mounts {
             match &mount.source {
                 Source::Path(path) => {
                     let path = cleaned(&self.absolute(Path::new(path)));
-                    looked.push(self.reached(mount, &path));
+                    looked.push(self.reached(mount, &path, &folders));
                 }
                 Source::Volume { name, options } => {
                     let there = known.get(&*name.to_string_lossy()).map(volume_options::paths);
                     let options: Vec<_> = options.iter().map(|option| option.to_string_lossy()).collect();
                     let here = volume_options::paths(&volume_options::of_mount(&options));
                     let paths = there.into_iter().flatten().chain(here);
-                    looked.extend(paths.map(|path| self.reached(mount, Path::new(&path))));
+                    looked.extend(paths.map(|path| self.reached(mount, Path::new(&path), &folders)));
                 }
             }
         }
@@ -68,27 +69,42 @@ impl Place {
     }
 
     /// What `mount` reaches at `path`, as the kernel is given it.
-    fn reached(&self, mount: &Mount, path: &Path) -> HostMount {
+    fn reached(&self, mount: &Mount, path: &Path, folders: &[Folder]) -> HostMount {
         let named = cleaned(path);
         let mut paths = vec![named.clone()];
         if self.local {
             let led_to = resolved(path);
             paths.extend(mounted_from(&led_to));
+            let others = other_names(&led_to, folders);
             if led_to != named {
                 paths.push(led_to);
             }
+            paths.extend(others);
         }
         let kind = self.local.then(|| std::fs::metadata(paths.last().unwrap_or(&named)).ok()).flatten();
         let kind = kind.map(|about| about.file_type());
         HostMount {
             written: mount.written.clone(),
-            instead: Some(mount.instead.clone()).filter(|_| !mount.read_only),
+            instead: Some(mount.instead.clone()).filter(|words| !mount.read_only && !words.is_empty()),
             engine_socket: paths.iter().any(|path| self.holds_a_socket(path)),
             is_endpoint: kind.is_some_and(|kind| kind.is_socket() || kind.is_fifo()),
             read_only: mount.read_only,
             home: self.home.clone(),
             paths,
         }
+    }
+
+    /// The folders that rules are about and that are there.
+    fn known_folders(&self) -> Vec<Folder> {
+        let own = self.home.as_deref().filter(|own| *own != Path::new("/"));
+        let mut all: Vec<&Path> = super::mounts::folders().map(Path::new).collect();
+        all.extend(own);
+        let known = |name: &Path| {
+            let at = name.canonicalize().ok()?;
+            let above = at.ancestors().filter(|above| above.parent().is_some());
+            Some(Folder { name: name.to_owned(), above: above.filter_map(identity).collect() })
+        };
+        all.into_iter().filter_map(known).collect()
     }
 
     /// Absolute, as Docker and the daemon make it, before any link is followed.
@@ -99,6 +115,37 @@ impl Place {
             Err(_) => self.folder.join(path),
         }
     }
+}
+
+/// A folder that rules are about.
+struct Folder {
+    name: PathBuf,
+    /// What it is and what it is in, but for the root.
+    above: Vec<(u64, u64)>,
+}
+
+/// What `path` is called besides, where it is in one of `folders` or holds it under another name: behind a
+/// link that leads there, like `/home` to `/var/home`, or behind a bind mount.
+fn other_names(path: &Path, folders: &[Folder]) -> Vec<PathBuf> {
+    let above: Vec<(&Path, (u64, u64))> =
+        path.ancestors().filter_map(|above| Some((above, identity(above)?))).collect();
+    let itself = above.first().filter(|(there, _)| *there == path).map(|(_, itself)| *itself);
+    let mut names = Vec::new();
+    for folder in folders {
+        let within = above.iter().find(|(_, above)| folder.above.first() == Some(above));
+        if let Some(rest) = within.and_then(|(above, _)| path.strip_prefix(above).ok()) {
+            names.push(cleaned(&folder.name.join(rest)));
+        } else if itself.is_some_and(|itself| folder.above.contains(&itself)) {
+            names.push(folder.name.clone());
+        }
+    }
+    names.retain(|name| name != path);
+    names
+}
+
+/// Which file it is, whatever it is called.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// Where the disk `path` is mounted, if it is one: a volume of that disk is what is there.
@@ -173,6 +220,20 @@ mod tests {
         assert_eq!(volume(&device), [top.path().join("x"), "/etc/x".into()]);
         // Docker takes the dots out of what it binds by itself, before it follows anything.
         assert!(!look(&place(true), &device).paths.contains(&"/etc/x".into()));
+    }
+
+    #[test]
+    fn a_folder_is_known_by_whatever_it_is_called() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path().canonicalize().unwrap();
+        std::fs::create_dir_all(top.join("disk/people/me/.ssh")).unwrap();
+        std::os::unix::fs::symlink("disk/people", top.join("home")).unwrap();
+        let place = Place { home: Some(top.join("home/me")), ..place(true) };
+        let paths = |path: &str| look(&place, top.join(path).to_str().unwrap()).paths;
+        assert!(paths("disk/people/me").contains(&top.join("home/me")));
+        assert!(paths("disk/people/me/.ssh/new").contains(&top.join("home/me/.ssh/new")));
+        assert!(paths("disk").contains(&top.join("home/me")));
+        assert_eq!(paths("disk/people/you"), [top.join("disk/people/you")]);
     }
 
     #[test]

@@ -74,6 +74,15 @@ const CREDENTIALS: [&str; 21] = [
 /// Secrets outside of a home.
 const SECRETS: Area = Area { folders: &["/etc/shadow", "/etc/gshadow", "/etc/ssl/private"], inside: true };
 
+/// Where homes are.
+const HOMES: [&str; 3] = ["/root", "/home", "/Users"];
+
+/// The folders that rules are about, the user's home aside.
+pub(super) fn folders() -> impl Iterator<Item = &'static str> {
+    let areas = [ETC, PROC, SYS, RUN, RUN_INSIDE, SYSTEM, DEV, SHM];
+    areas.into_iter().flat_map(|area| area.folders).copied().chain(HOMES)
+}
+
 impl Area {
     /// The root holds everything and has its own rule.
     fn holds(&self, path: &Path) -> bool {

@@ -1,9 +1,9 @@
 //! Where the sockets of container engines are, and whether a path is one or holds one.
 
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Place;
+use super::{Place, identity};
 
 /// Names that sockets of container engines have.
 const SOCKET_NAMES: [&str; 10] = [
@@ -108,10 +108,6 @@ fn listening() -> Vec<PathBuf> {
     list.lines()
         .filter_map(|line| line.split_once(" /").map(|(_, path)| PathBuf::from(format!("/{path}"))))
         .collect()
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// Whether `pattern`, in which a part `*` is any name, is `path` or below it.
