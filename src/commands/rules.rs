@@ -1,7 +1,8 @@
 //! The rules before a start: what is refused, what is said, what is put right.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::commands::persist;
 use crate::context::Context;
@@ -24,6 +25,9 @@ use crate::ui::plain;
 const NAMES: &str = "net-user-dns";
 
 const SOCKET: &str = "socket-mount";
+
+/// More containers that share the memory of one another are not followed, and taken for the host.
+const LONGEST_CHAIN: usize = 8;
 
 /// A start that is about to be made.
 pub(super) struct Asked<'a> {
@@ -138,11 +142,13 @@ struct Looked {
 /// Asks the daemon only about volumes and containers that the line names.
 fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let given = Mounts::of(asked.line);
-    if given.is_empty() {
+    let memory = memory_of_another(asked)?;
+    if given.is_empty() && memory.is_none() {
         return Ok(Looked { mounts: Vec::new(), local: true });
     }
     let (docker, limit) = (asked.docker, asked.settings.detect_timeout.value);
     let mut mounts = given.mounts;
+    mounts.extend(memory);
     for from in given.from {
         for mounted in inspect::mounts_of(docker, &from.container, limit)? {
             let source = match mounted.kind.as_str() {
@@ -163,6 +169,27 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let known = if volumes.is_empty() { BTreeMap::new() } else { inspect::volumes(docker, &volumes, limit)? };
     let place = place(asked);
     Ok(Looked { mounts: place.look(&mounts, &known), local: place.local })
+}
+
+/// The host's shared memory, if `--ipc=container:X` brings it along: X has `--ipc=host`, or shares that of one
+/// which has.
+fn memory_of_another(asked: &Asked<'_>) -> anyhow::Result<Option<Mount>> {
+    let Some(option) = asked.line.options().rfind(|option| option.name == "ipc") else { return Ok(None) };
+    let mut mode = option.value.unwrap_or_default().to_owned();
+    for _ in 0..LONGEST_CHAIN {
+        let Some(container) = mode.as_bytes().strip_prefix(b"container:") else { return Ok(None) };
+        let container = OsStr::from_bytes(container);
+        mode = inspect::ipc_mode_of(asked.docker, container, asked.settings.detect_timeout.value)?.into();
+        if mode == "host" {
+            break;
+        }
+    }
+    Ok(Some(Mount {
+        written: option.written(),
+        source: Source::Path("/dev/shm".into()),
+        read_only: false,
+        instead: String::new(),
+    }))
 }
 
 fn name_of(source: &Source) -> Option<OsString> {

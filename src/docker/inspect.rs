@@ -59,6 +59,27 @@ pub fn mounts_of(docker: &Docker, container: &OsStr, limit: Duration) -> anyhow:
     })
 }
 
+/// Whose memory `container` shares: `host`, `container:ID`, `private`.
+///
+/// # Errors
+/// The daemon did not tell: there is no such container, most likely.
+pub fn ipc_mode_of(docker: &Docker, container: &OsStr, limit: Duration) -> anyhow::Result<String> {
+    let words =
+        ["container", "inspect", "--format", "{{json .HostConfig.IpcMode}}", "--"].map(OsString::from);
+    let answer = docker
+        .command(words.into_iter().chain([container.to_owned()]))
+        .answer_within(limit)?
+        .ok_or_else(|| failure::timed_out(docker, limit))?;
+    let mode = Some(&answer).filter(|answer| answer.status.success());
+    let mode = mode.and_then(|answer| serde_json::from_str(answer.stdout.trim()).ok());
+    mode.ok_or_else(|| {
+        Error::new(format!("`--ipc`: cannot see whose memory {} shares", shown(container)))
+            .body(answer.stderr.clone())
+            .hint("see which containers there are:", docker.shown(["ps", "-a"]))
+            .into()
+    })
+}
+
 /// The options of those of `names` that are volumes already, by name.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ pub struct Mount {
     pub source: Source,
     /// Whether it is certainly read-only.
     pub read_only: bool,
-    /// The same, mounted read-only: `-v /a:/b:ro`.
+    /// The same, mounted read-only: `-v /a:/b:ro`; empty where that cannot be.
     pub instead: String,
 }
 

@@ -9,6 +9,7 @@ mod environment;
 mod transcript;
 
 mod agent_yaml;
+mod attacks;
 mod audit;
 mod completion;
 mod completion_values;

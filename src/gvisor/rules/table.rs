@@ -48,7 +48,7 @@ pub static RULES: [Rule; 43] = [
         "ipc-host",
         Deny,
         options::ipc_host,
-        "`--ipc=host`; `/dev/shm` mounted writable",
+        "`--ipc=host`, or `--ipc=container:X` of one that has it; `/dev/shm` mounted writable",
         "the container can read and write the shared memory of the host's programs",
         "leave it out; `--shm-size` gives it more shared memory of its own",
         BOTH,
