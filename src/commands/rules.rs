@@ -123,9 +123,10 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     Ok(Looked { mounts: place.look(&mounts, &known), local: place.local })
 }
 
+/// What the daemon can be asked about. A blank is no name to it, and it refuses the start itself.
 fn name_of(source: &Source) -> Option<OsString> {
     match source {
-        Source::Volume { name, .. } if !name.is_empty() => Some(name.clone()),
+        Source::Volume { name, .. } if !name.to_string_lossy().trim().is_empty() => Some(name.clone()),
         _ => None,
     }
 }
