@@ -192,9 +192,10 @@ fn memory_of_another(asked: &Asked<'_>) -> anyhow::Result<Option<Mount>> {
     }))
 }
 
+/// What the daemon can be asked about. A blank is no name to it, and it refuses the start itself.
 fn name_of(source: &Source) -> Option<OsString> {
     match source {
-        Source::Volume { name, .. } if !name.is_empty() => Some(name.clone()),
+        Source::Volume { name, .. } if !name.to_string_lossy().trim().is_empty() => Some(name.clone()),
         _ => None,
     }
 }

@@ -31,6 +31,11 @@ const CASES: &[(Verdict, &[&[u8]])] = &[
         Verdict::Sandboxed,
         &[b"-e", b"DOCKER_CLI_PLUGIN_SOCKET", b"-eDOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", b"busybox"],
     ),
+    // Found: a blank is no volume to ask about; the daemon refuses it.
+    (Verdict::Sandboxed, &[b"-v\n:/x", b"busybox"]),
+    (Verdict::Sandboxed, &[b"-vnamed:/x", b"--volumes-from=other", b"--mount=src=v,dst=/y", b"busybox"]),
+    (Verdict::RuledOut, &[b"-v/etc:/x", b"busybox"]),
+    (Verdict::RuledOut, &[b"--ipc", b"host", b"busybox"]),
     (Verdict::WeRefused, &[b"--runtime=runc", b"busybox"]),
     (Verdict::WeRefused, &[b"--runtime=runsc", b"--runtime", b"runc", b"busybox"]),
     (Verdict::WeRefused, &[b"--pull=always", b"--runtime=nvidia", b"busybox"]),
