@@ -19,11 +19,17 @@ const SYS: Area = Area { folders: &["/sys"], inside: true };
 const RUN: Area = Area { folders: &["/run"], inside: false };
 /// What systemd and udev read there is run by them.
 const RUN_INSIDE: Area = Area { folders: &["/run/systemd", "/run/udev"], inside: true };
-/// Programs of the host, what starts them, and the engines' own data.
+/// Programs of the host, what starts them, the engines' own data, and devices that a folder brings along: gVisor
+/// opens those that can be read and written at a place.
 const SYSTEM: Area = Area {
     folders: &[
         "/bin",
         "/boot",
+        "/dev/cpu",
+        "/dev/mapper",
+        "/dev/mem",
+        "/dev/port",
+        "/dev/raw",
         "/lib",
         "/lib32",
         "/lib64",
@@ -31,9 +37,13 @@ const SYSTEM: Area = Area {
         "/sbin",
         "/usr/bin",
         "/usr/lib",
+        "/usr/lib32",
         "/usr/lib64",
         "/usr/libexec",
+        "/usr/libx32",
         "/usr/local/bin",
+        "/usr/local/lib",
+        "/usr/local/libexec",
         "/usr/local/sbin",
         "/usr/sbin",
         "/var/lib/containerd",
@@ -232,6 +242,12 @@ mod tests {
     fn an_area_is_its_folders_what_holds_them_and_what_they_hold() {
         assert!(ETC.holds(Path::new("/etc")) && ETC.holds(Path::new("/etc/cron.d/x")));
         assert!(!ETC.holds(Path::new("/")) && !ETC.holds(Path::new("/etcetera")));
+        for path in ["/dev/mapper", "/dev/cpu/0", "/usr/local/lib/x", "/usr/local"] {
+            assert!(SYSTEM.holds(Path::new(path)), "{path}");
+        }
+        for path in ["/dev/null", "/dev/net/tun", "/usr/local/share/x", "/usr/local/src"] {
+            assert!(!SYSTEM.holds(Path::new(path)), "{path}");
+        }
         assert!(SYSTEM.holds(Path::new("/usr")) && !SYSTEM.holds(Path::new("/usr/share/x")));
         assert!(RUN.holds(Path::new("/run")) && !RUN.holds(Path::new("/run/mysqld")));
     }

@@ -122,8 +122,8 @@ pub static RULES: [Rule; 43] = [
         Deny,
         mounts::system,
         "`/bin`, `/sbin`, `/lib*`, `/boot`, their like in `/usr` and `/usr/local`, `/dev`, `/var/lib/docker`, \
-         `/var/lib/containerd`, `/var/lib/containers`, `/var/spool/cron`, what holds them, or anything in them \
-         but in `/dev`, mounted writable",
+         `/var/lib/containerd`, `/var/lib/containers`, `/var/spool/cron`, what holds them, or anything in them, \
+         in `/dev` only `cpu`, `mapper`, `mem`, `port` and `raw`, mounted writable",
         "the container can change programs that the host runs",
         READ_ONLY,
         BOTH,

@@ -4,8 +4,10 @@
 //! one would not be seen inside.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -141,8 +143,14 @@ impl Folder {
     #[must_use]
     pub fn lock(&self) -> Option<File> {
         let mut options = OpenOptions::new();
-        let lock =
-            options.write(true).create(true).truncate(false).mode(0o600).open(self.path.join(LOCK)).ok()?;
+        let lock = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(no_link())
+            .open(self.path.join(LOCK))
+            .ok()?;
         lock.try_lock().ok()?;
         Some(lock)
     }
@@ -188,14 +196,25 @@ fn make(file: &Path, text: &str) -> io::Result<()> {
     made.write_all_at(text.as_bytes(), 0)
 }
 
+/// The flag with which a link is not followed.
+fn no_link() -> i32 {
+    (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed()
+}
+
 /// At each moment the file holds the old text or the new one, or one of them and empty lines: never a part of a
 /// line. So it grows by empty lines first, and shrinks by them.
 fn rewrite(file: &Path, text: &str) -> io::Result<()> {
-    let old = std::fs::read(file)?;
+    let mut old = Vec::new();
+    OpenOptions::new().read(true).custom_flags(no_link()).open(file)?.read_to_end(&mut old)?;
     if old == text.as_bytes() {
         return Ok(());
     }
-    let out = OpenOptions::new().write(true).open(file)?;
+    // Started with `sudo`, we are root in a folder of somebody else's.
+    let out = OpenOptions::new().write(true).custom_flags(no_link()).open(file)?;
+    let about = out.metadata()?;
+    if !about.is_file() || about.nlink() != 1 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     if text.len() > old.len() {
         out.write_all_at(&vec![b'\n'; text.len() - old.len()], old.len() as u64)?;
     }
@@ -245,7 +264,6 @@ mod tests {
 
     #[test]
     fn a_file_is_rewritten_in_place() {
-        use std::os::unix::fs::MetadataExt as _;
         let (_home, folder) = folder();
         let path = folder.add(&About::default(), Some("one\ntwo\n"), None).unwrap();
         let kept = folder.kept().remove(0);
@@ -256,6 +274,22 @@ mod tests {
             assert_eq!(kept.hosts().as_deref(), Some(text));
         }
         assert_eq!(inode(), before);
+    }
+
+    #[test]
+    fn a_file_that_became_a_link_leads_nowhere() {
+        let (home, folder) = folder();
+        let path = folder.add(&About::default(), Some("one\n"), None).unwrap().join(HOSTS);
+        let kept = folder.kept().remove(0);
+        let other = home.path().join("other");
+        std::fs::write(&other, "its own\n").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(kept.rewrite("two\n").is_err());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&other, &path).unwrap();
+        assert!(kept.rewrite("two\n").is_err());
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "its own\n");
     }
 
     #[test]
