@@ -160,7 +160,7 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
                 written: from.written.clone(),
                 source,
                 read_only: from.read_only || !mounted.writable,
-                instead: format!("{}:ro", from.written),
+                instead: format!("{}:ro", from.written.trim_end_matches(":rw")),
             });
         }
     }

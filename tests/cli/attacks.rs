@@ -70,3 +70,22 @@ docker container inspect --format '{{json .HostConfig.IpcMode}}' -- db
 
 "#]]);
 }
+
+#[test]
+fn what_is_said_to_help_is_what_docker_takes() {
+    let test = TestEnvironment::with_gvisor();
+    test.answer("container inspect").stdout("[{\"Type\":\"bind\",\"Source\":\"/etc\",\"RW\":true}]\n");
+    test.docker("sandbox run --volumes-from db:rw img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: `--volumes-from db:rw`: the container can change the host's accounts and what the host starts [host-etc]; nothing was started
+hint: mount it read-only, or only the folder that is needed:
+    docker sandbox run --volumes-from db:ro …
+hint: or allow it, if that is what you want:
+    docker sandbox run --allow=host-etc …
+--- docker was called
+docker info --format '{{json .Runtimes}}'
+docker container inspect --format '{{json .Mounts}}' -- db
+
+"#]]);
+}
