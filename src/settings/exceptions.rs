@@ -98,7 +98,7 @@ fn sourced(
             let list = format!("deny: {}\nothers: {}\n", ids(true).join(" "), ids(false).join(" "));
             Err(Error::new(format!("{origin}: {problem}"))
                 .body(list)
-                .hint("name one of these; `deny` is what can be allowed:", "--allow=socket-mount"))
+                .hint("name one of these; `deny` is what can be allowed:", "--allow=RULE"))
         }
     }
 }

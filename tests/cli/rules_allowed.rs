@@ -119,7 +119,7 @@ deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-
 others: host-read net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw
 
 hint: name one of these; `deny` is what can be allowed:
-    --allow=socket-mount
+    --allow=RULE
 
 "#]]);
     test.docker("sandbox create --quiet-rule=all img").refuses(str![[r#"
@@ -131,7 +131,7 @@ deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-
 others: host-read net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw
 
 hint: name one of these; `deny` is what can be allowed:
-    --allow=socket-mount
+    --allow=RULE
 
 "#]]);
     test.docker("sandbox run --allow=net-host img").refuses(str![[r#"
@@ -143,7 +143,7 @@ deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-
 others: host-read net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw
 
 hint: name one of these; `deny` is what can be allowed:
-    --allow=socket-mount
+    --allow=RULE
 
 "#]]);
     test.docker_words(["sandbox", "run", "--allow=\u{1b}[2J", "img"]).refuses(str![[r#"
@@ -155,7 +155,7 @@ deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-
 others: host-read net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw
 
 hint: name one of these; `deny` is what can be allowed:
-    --allow=socket-mount
+    --allow=RULE
 
 "#]]);
 }
