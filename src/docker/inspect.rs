@@ -99,7 +99,10 @@ pub fn volumes(
         .ok_or_else(|| failure::timed_out(docker, limit))?;
     // One that is not there yet is made by the start.
     let missing = |line: &str| line.to_ascii_lowercase().contains("no such volume");
-    let said = answer.stderr.lines().filter(|line| !line.trim().is_empty());
+    // Each complaint ends with the name, whose own lines are none.
+    let broken = shown.iter().filter(|name| name.contains(['\n', '\r']));
+    let complaints = broken.fold(answer.stderr.clone(), |said, name| said.replace(&**name, ""));
+    let said = complaints.lines().filter(|line| !line.trim().is_empty());
     if !answer.status.success() && !said.clone().all(missing) || !answer.status.success() && said.count() == 0
     {
         return Err(failure::explain(docker, &by_hand, &answer).into());

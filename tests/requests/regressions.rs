@@ -33,6 +33,8 @@ const CASES: &[(Verdict, &[&[u8]])] = &[
     ),
     // Found: a blank is no volume to ask about; the daemon refuses it.
     (Verdict::Sandboxed, &[b"-v\n:/x", b"busybox"]),
+    // Found: nor is a name of several lines, in the daemon's answer that there is no such volume.
+    (Verdict::Sandboxed, &[b"-v\ntype=bind:/x", b"busybox"]),
     (Verdict::Sandboxed, &[b"-vnamed:/x", b"--volumes-from=other", b"--mount=src=v,dst=/y", b"busybox"]),
     (Verdict::RuledOut, &[b"-v/etc:/x", b"busybox"]),
     (Verdict::RuledOut, &[b"--ipc", b"host", b"busybox"]),
