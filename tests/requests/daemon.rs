@@ -167,7 +167,11 @@ fn answer(request: &Request) -> (&'static str, String) {
         }
         "/containers/create" => ("409 Conflict", REFUSAL.to_owned()),
         "/images/create" => ("200 OK", "{\"status\":\"pulled\"}\n".to_owned()),
-        "/containers/other/json" => ("200 OK", json!({"Id": "other", "Mounts": []}).to_string()),
+        // The containers that generated values name: `--volumes-from other`, `--ipc container:x`.
+        "/containers/other/json" | "/containers/x/json" => {
+            let container = json!({"Id": "other", "Mounts": [], "HostConfig": {"IpcMode": "shareable"}});
+            ("200 OK", container.to_string())
+        }
         path => match path.strip_prefix("/volumes/") {
             Some(name) => {
                 ("404 Not Found", json!({"message": format!("get {name}: no such volume")}).to_string())

@@ -36,6 +36,7 @@ const CASES: &[(Verdict, &[&[u8]])] = &[
     // Found: nor is a name of several lines, in the daemon's answer that there is no such volume.
     (Verdict::Sandboxed, &[b"-v\ntype=bind:/x", b"busybox"]),
     (Verdict::Sandboxed, &[b"-vnamed:/x", b"--volumes-from=other", b"--mount=src=v,dst=/y", b"busybox"]),
+    (Verdict::Sandboxed, &[b"--ipc", b"container:x", b"busybox"]),
     (Verdict::RuledOut, &[b"-v/etc:/x", b"busybox"]),
     (Verdict::RuledOut, &[b"--ipc", b"host", b"busybox"]),
     (Verdict::WeRefused, &[b"--runtime=runc", b"busybox"]),

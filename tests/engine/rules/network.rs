@@ -20,7 +20,9 @@ fn the_hosts_network_must_give_no_interface_of_the_host() {
         };
         let host = names(&both.kernel.exits(0).out());
         assert!(host.iter().any(|name| name == "docker0"), "{host:?}");
-        let seen = names(&both.gvisor.clone().exits(0).quietly().out());
+        let mut seen = names(&both.gvisor.clone().exits(0).quietly().out());
+        // The end of another's that is being made is in nobody's namespace yet.
+        seen.retain(|name| !name.starts_with("veth"));
         let only: &[&str] = if is_older(&scenario) { &["lo"] } else { &[] };
         assert_eq!(seen, only, "{}", both.gvisor);
         // Registered for it, a runtime gives it, and nothing is said.
