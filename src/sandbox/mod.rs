@@ -1,5 +1,7 @@
 //! What we add to a container and keep about it on this side.
 
 pub mod audit;
+pub mod bind;
+pub mod guard;
 pub mod names;
 pub mod private_file;

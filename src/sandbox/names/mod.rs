@@ -31,6 +31,7 @@ use std::time::Duration;
 use crate::docker::client::Docker;
 use crate::gvisor::arguments::Argument;
 use crate::gvisor::rules::runtime::uses_host_network;
+use crate::sandbox::bind;
 use crate::ui::shown;
 use folder::{About, Folder, Starter};
 use line::Line;
@@ -204,7 +205,7 @@ fn mounted(
     for (text, source, target) in files {
         if text.is_some() {
             outcome.words.push("--mount".into());
-            outcome.words.push(mount(&path.join(source), target));
+            outcome.words.push(bind::word(path.join(source).as_os_str(), target.as_ref(), true));
             outcome.said.push(format!(
                 "names on {joined}: {target} is ours, as Docker's resolver does not answer in gVisor (`--no-fix`: Docker's)"
             ));
@@ -229,14 +230,6 @@ fn mounted(
         outcome.warnings.push(format!("names of containers that start later will not resolve: {why}"));
     }
     outcome
-}
-
-/// A field of `--mount` with a comma or a quote in it stands in quotes.
-fn mount(source: &Path, target: &str) -> OsString {
-    let source = format!("src={}", source.display());
-    let quoted =
-        if source.contains([',', '"']) { format!("\"{}\"", source.replace('"', "\"\"")) } else { source };
-    format!("type=bind,{quoted},dst={target},readonly").into()
 }
 
 #[cfg(test)]
@@ -272,16 +265,5 @@ mod tests {
         let names = ["db", "DB", "sql", "a b", "me", "localhost"].map(str::to_owned).to_vec();
         let answers = [Answer { address: "fd00::2".parse().unwrap(), names }];
         assert_eq!(add_hosts(&line, &answers), ["--add-host=sql:fd00::2"]);
-    }
-
-    #[test]
-    fn a_mount_is_one_field_whatever_the_folder_is_called() {
-        use crate::docker::csv;
-        for folder in ["/a b", "/a,b", "/a\"b"] {
-            let words = mount(Path::new(folder), "/etc/hosts").into_string().unwrap();
-            let fields = csv::fields(words.as_bytes()).unwrap();
-            assert_eq!(fields[1], format!("src={folder}").into_bytes(), "{words}");
-            assert_eq!(fields.len(), 4);
-        }
     }
 }
