@@ -17,12 +17,15 @@ fn main() {
         return;
     }
     let mut command = Command::new(variable("RUSTC"));
-    command.args(["--edition=2024", "--crate-name=guard", "--crate-type=bin", "guard/main.rs", "-o"]).arg(&guard);
+    command
+        .args(["--edition=2024", "--crate-name=guard", "--crate-type=bin", "guard/main.rs", "-o"])
+        .arg(&guard);
     command.arg("--target").arg(variable("TARGET"));
     command.args(["-Cpanic=abort", "-Copt-level=s", "-Cstrip=symbols"]);
     // No library, no loader, nothing to be moved at its start: five pages.
     command.args(["-Crelocation-model=static", "-Ctarget-feature=+crt-static"]);
-    command.arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none,-z,norelro,--gc-sections,-n");
+    command
+        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none,-z,norelro,--gc-sections,-n");
     if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
         let mut option = OsString::from("-Clinker=");
         option.push(linker);

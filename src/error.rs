@@ -8,6 +8,8 @@ use crate::ui;
 pub const FAILURE: u8 = 1;
 /// The command line of one of our own commands is wrong.
 pub const USAGE: u8 = 2;
+/// The command of a `do` did not end in time.
+pub const TIMED_OUT: u8 = 124;
 /// We, or Docker, refused to start a container: `docker run`'s own code for it.
 pub const REFUSED: u8 = 125;
 

@@ -172,6 +172,16 @@ impl DockerCommand {
         self.std().spawn().with_context(|| self.cannot_run())
     }
 
+    /// Starts it as `prepare` has it: streams, process group.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn spawn_with(&self, prepare: impl FnOnce(&mut Command)) -> anyhow::Result<Child> {
+        let mut command = self.std();
+        prepare(&mut command);
+        command.spawn().with_context(|| self.cannot_run())
+    }
+
     /// Starts it with a pipe for its stdout, and nothing else: for what goes on and on.
     ///
     /// # Errors

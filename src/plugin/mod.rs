@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod completion;
 pub mod hooks;
+pub mod inbox;
 pub mod invocation;
 mod ledger;
 pub mod metadata;

@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod bind;
+pub mod execution;
+pub mod git;
 pub mod guard;
 pub mod names;
 pub mod private_file;

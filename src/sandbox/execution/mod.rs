@@ -1,0 +1,304 @@
+//! One command in a container, from its start to its end: streams, signals, the deadline.
+//!
+//! `docker run` or `docker attach` is a child in a process group of its own, so that no signal reaches it but through
+//! us; with a terminal it stays in ours, because it must read the terminal. What is to end, we end by name.
+
+mod outputs;
+mod relay;
+mod terminal;
+
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM};
+
+use crate::docker::client::{Docker, DockerCommand};
+use crate::sandbox::guard::Report;
+pub use outputs::Kept;
+use outputs::Outputs;
+
+/// How long Docker may take to carry a signal out.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
+/// How long outputs may go on once `docker` has ended: somebody else holds them.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How long `docker` has to notice that its container is gone.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// What becomes of the command's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// They are ours, untouched.
+    Inherited,
+    /// They come through us, so many bytes of each at the most.
+    Relayed(Option<u64>),
+    /// We keep them, so many bytes of each.
+    Kept(u64),
+}
+
+/// What the command reads.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Our own standard input.
+    Inherited,
+    /// These bytes, and then its end.
+    Bytes(Vec<u8>),
+}
+
+/// What can happen meanwhile.
+#[derive(Debug)]
+pub enum Event {
+    /// A signal for the command.
+    Signal(i32),
+    /// `docker` has ended.
+    Ended(std::io::Result<ExitStatus>),
+    /// The guard has reported.
+    Reported(Report),
+    /// One of the outputs has come to its end.
+    Closed,
+    /// Nobody reads our output any more.
+    Broken,
+}
+
+/// One to be made.
+#[derive(Debug)]
+pub struct Execution<'a> {
+    /// For signals to the container.
+    pub docker: &'a Docker,
+    /// What to start.
+    pub command: DockerCommand,
+    /// The container's name.
+    pub container: &'a str,
+    /// SIGTERM to the command after that…
+    pub timeout: Duration,
+    /// …and SIGKILL so much later; after a signal of the user's too.
+    pub grace: Duration,
+    /// What becomes of the outputs.
+    pub output: Output,
+    /// What is read.
+    pub input: Input,
+    /// Whether the container has a terminal: ours.
+    pub terminal: bool,
+    /// By what the guard's reports are known, where it makes any.
+    pub report: Option<&'a str>,
+    /// For a guard that waits: its block, which goes before the input. The end is then the guard's report, not Docker's.
+    pub block: Option<Vec<u8>>,
+}
+
+/// How it went.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// How `docker` ended, 128 and its number after a signal; `None` if it was not waited for.
+    pub code: Option<u8>,
+    /// What the guard reported last.
+    pub report: Option<Report>,
+    /// Whether it reported that the command begins.
+    pub began: bool,
+    /// Whether the command was told to end because its time was over.
+    pub timed_out: bool,
+    /// The first signal that asked for its end.
+    pub stopped_by: Option<i32>,
+    /// What was kept, or passed on.
+    pub stdout: Kept,
+    /// The same of standard error.
+    pub stderr: Kept,
+}
+
+impl Ended {
+    /// The exit code to end with.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.timed_out {
+            return crate::error::TIMED_OUT;
+        }
+        match self.report {
+            Some(Report::Exited(code) | Report::NotStarted(code)) => code,
+            Some(Report::Signalled(signal)) => 128 + signal,
+            Some(Report::TimedOut) => crate::error::TIMED_OUT,
+            Some(Report::Begins) | None => {
+                let stopped = self.stopped_by.and_then(|signal| u8::try_from(128 + signal).ok());
+                self.code.or(stopped).unwrap_or(crate::error::REFUSED)
+            }
+        }
+    }
+}
+
+/// Where signals come from: the other end is whoever watches for them.
+pub type Inbox = (Sender<Event>, Receiver<Event>);
+
+/// A way for events.
+#[must_use]
+pub fn inbox() -> Inbox {
+    channel()
+}
+
+impl Execution<'_> {
+    /// Makes it, and waits for its end. `started` is told the process id of `docker`.
+    ///
+    /// # Errors
+    /// Docker or a thread cannot be started.
+    pub fn run(self, inbox: &Inbox, started: impl FnOnce(Pid)) -> anyhow::Result<Ended> {
+        let (events, _) = inbox;
+        let mut outputs = Outputs::default();
+        let mut pipes = relay::Pipes::of(&self)?;
+        let mut child = self.command.spawn_with(|command| self.prepare(command, &mut pipes))?;
+        let pid = Pid::from_child(&child);
+        started(pid);
+        let input = pipes.begin(&mut child, &self, events, &mut outputs)?;
+        wait_in_a_thread(child, events.clone())?;
+        let mut watch = Watch::new(&self, pid, outputs.count());
+        watch.until_the_end(inbox, input);
+        let mut ended = watch.ended;
+        outputs.finish(&mut ended);
+        Ok(ended)
+    }
+
+    fn prepare(&self, command: &mut Command, pipes: &mut relay::Pipes) {
+        if !self.terminal {
+            command.process_group(0);
+        }
+        pipes.connect(command);
+    }
+}
+
+fn wait_in_a_thread(mut child: Child, events: Sender<Event>) -> anyhow::Result<()> {
+    let waiting = Builder::new().spawn(move || drop(events.send(Event::Ended(child.wait()))));
+    waiting.map(drop).context("cannot make a thread")
+}
+
+struct Watch<'a> {
+    execution: &'a Execution<'a>,
+    pid: Pid,
+    ended: Ended,
+    /// Outputs that still come, and reports of the command's end that are still to come: one on each output.
+    open: usize,
+    reports: usize,
+    gone: bool,
+    /// When to do the next thing, and which.
+    deadline: Option<(Instant, Step)>,
+}
+
+/// What to do when time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Terminate,
+    Kill,
+    /// Docker does not notice the end of its container.
+    Abandon,
+    /// Nothing more is waited for.
+    GiveUp,
+}
+
+impl<'a> Watch<'a> {
+    fn new(execution: &'a Execution<'a>, pid: Pid, outputs: usize) -> Self {
+        let limited = !execution.timeout.is_zero();
+        let deadline = limited.then(|| (Instant::now() + execution.timeout, Step::Terminate));
+        Self { execution, pid, ended: Ended::default(), open: outputs, reports: 2, gone: false, deadline }
+    }
+
+    fn until_the_end(&mut self, (_, inbox): &Inbox, mut input: Option<relay::Start>) {
+        while !self.is_over() {
+            let event = match self.deadline {
+                Some((at, _)) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match event {
+                Ok(Event::Signal(signal)) => self.pass_on(signal),
+                Ok(Event::Broken) => self.stop(SIGPIPE, SIGKILL),
+                Ok(Event::Closed) => self.open = self.open.saturating_sub(1),
+                Ok(Event::Reported(Report::Begins)) => {
+                    self.ended.began = true;
+                    if let Some(input) = input.take() {
+                        input.go();
+                    }
+                }
+                Ok(Event::Reported(report)) => {
+                    self.ended.report = Some(report);
+                    self.reports = self.reports.saturating_sub(1);
+                }
+                Ok(Event::Ended(status)) => self.note_end(status.ok()),
+                Err(RecvTimeoutError::Timeout) => self.next_step(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        if !self.gone {
+            // Docker would wait for the container to be taken down.
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        // With the outputs, our terminal has been given back.
+        let reported = self.execution.block.is_some() && self.reports == 0 && self.open == 0;
+        let given_up = matches!(self.deadline, Some((at, Step::GiveUp)) if at <= Instant::now());
+        reported || given_up || self.gone && self.open == 0
+    }
+
+    fn note_end(&mut self, status: Option<ExitStatus>) {
+        self.gone = true;
+        let code = status.and_then(|status| status.code().or_else(|| Some(128 + status.signal()?)));
+        self.ended.code = code.and_then(|code| u8::try_from(code).ok());
+        self.deadline = Some((Instant::now() + DRAIN, Step::GiveUp));
+    }
+
+    fn pass_on(&mut self, signal: i32) {
+        if matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM) {
+            self.stop(signal, signal);
+        } else {
+            self.send(signal, false);
+        }
+    }
+
+    /// Ends the command because of `why`, now with `signal`, and for certain after the time that it is given.
+    fn stop(&mut self, why: i32, signal: i32) {
+        if self.gone {
+            return;
+        }
+        self.ended.stopped_by.get_or_insert(why);
+        self.send(signal, true);
+        let hard = Instant::now() + self.execution.grace;
+        if self.deadline.is_none_or(|(at, step)| step == Step::Terminate || at > hard) {
+            let next = if signal == SIGKILL { Step::Abandon } else { Step::Kill };
+            self.deadline = Some((hard, next));
+        }
+    }
+
+    fn next_step(&mut self) {
+        let now = Instant::now();
+        match self.deadline.take() {
+            Some((_, Step::Terminate)) => {
+                self.ended.timed_out = true;
+                self.send(SIGTERM, true);
+                self.deadline = Some((now + self.execution.grace, Step::Kill));
+            }
+            Some((_, Step::Kill)) => {
+                self.send(SIGKILL, true);
+                self.deadline = Some((now + NOTICE, Step::Abandon));
+            }
+            Some((_, Step::Abandon)) => {
+                let _ = kill_process(self.pid, Signal::KILL);
+                self.deadline = Some((now + NOTICE, Step::GiveUp));
+            }
+            Some((_, Step::GiveUp)) | None => self.deadline = Some((now, Step::GiveUp)),
+        }
+    }
+
+    /// `signal` to the container. If that is not there, and it was to end, `docker` itself is ended: it is on its way.
+    fn send(&self, signal: i32, ends: bool) {
+        let signal = signal.to_string();
+        let command = self.execution.docker.command(["kill", "--signal", &signal, self.execution.container]);
+        let pid = self.pid;
+        // Not waited for: the next signal may come before the daemon answers.
+        let sending = move || {
+            let done = command.answer_within(KILL_LIMIT).ok().flatten();
+            if ends && !done.is_some_and(|done| done.status.success()) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        };
+        let _ = Builder::new().spawn(sending);
+    }
+}
