@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::exceptions;
 use super::mode::Mode;
+use super::one_shot::{self, OneShot};
 use crate::docker::config_file::{self, ConfigFile, Setting};
 use crate::error::Error;
 
 /// The keys we know. `hooks` and `error-hooks` beside them are for Docker itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UserSettings {
     /// `mode`: see [`Mode`].
     pub mode: Option<Mode>,
@@ -21,11 +22,17 @@ pub struct UserSettings {
     pub allow: Option<Vec<&'static str>>,
     /// `quiet-rule`: rules that say nothing.
     pub quiet: Option<Vec<&'static str>>,
+    /// Those of `do`.
+    pub one_shot: OneShot,
 }
 
 /// Keys that mean something, to us or to Docker.
-pub const KNOWN: [&str; 7] =
-    ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "hooks", "error-hooks"];
+#[must_use]
+pub fn is_known(key: &str) -> bool {
+    const KNOWN: [&str; 7] =
+        ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "hooks", "error-hooks"];
+    KNOWN.contains(&key) || one_shot::KEYS.contains(&key)
+}
 
 impl UserSettings {
     /// Reads them off `file`, which is at `path`.
@@ -39,11 +46,13 @@ impl UserSettings {
             detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
             allow: read(file, path, "allow", exceptions::allowable)?,
             quiet: read(file, path, "quiet-rule", exceptions::known)?,
+            one_shot: OneShot::of(file, path)?,
         })
     }
 }
 
-fn read<T>(
+/// Reads the value of `key`, if there is one.
+pub(super) fn read<T>(
     file: &ConfigFile,
     path: &Path,
     key: &str,

@@ -1,0 +1,121 @@
+//! What `do` is asked for: its options, typed.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::docker::run_line::Ours;
+
+/// What the command may do to the working folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Read it.
+    #[default]
+    Read,
+    /// Write to it.
+    Write,
+    /// Write to it, and nothing of that stays.
+    Discard,
+}
+
+/// `--mount`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// A file or a folder, mounted at the same path.
+    pub path: PathBuf,
+    /// Whether it may be written to.
+    pub writable: bool,
+}
+
+impl Folder {
+    /// Reads `PATH[:ro|rw]`.
+    #[must_use]
+    pub fn parse(text: &OsStr) -> Self {
+        use std::os::unix::ffi::OsStrExt as _;
+        let bytes = text.as_bytes();
+        let (path, writable) = match bytes.split_last_chunk::<3>() {
+            Some((path, b":rw")) => (path, true),
+            Some((path, b":ro")) => (path, false),
+            _ => (bytes, false),
+        };
+        Self { path: Path::new(OsStr::from_bytes(path)).to_owned(), writable }
+    }
+}
+
+/// How long to wait for others to end, where too many run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Not at all.
+    #[default]
+    No,
+    /// As long as it takes.
+    ForEver,
+    /// So long.
+    For(Duration),
+}
+
+/// One command and everything that was said about it. What is `None` is left to the settings.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// What it may do to the working folder.
+    pub access: Access,
+    /// What else it sees.
+    pub folders: Vec<Folder>,
+    /// `--image`.
+    pub image: Option<String>,
+    /// `--env`, as written.
+    pub env: Vec<OsString>,
+    /// `--env-file`.
+    pub env_files: Vec<PathBuf>,
+    /// `--user`.
+    pub user: Option<OsString>,
+    /// `--workdir`.
+    pub workdir: Option<PathBuf>,
+    /// `--network`.
+    pub network: Option<OsString>,
+    /// `--runtime`.
+    pub runtime: Option<OsString>,
+    /// `--cpus`.
+    pub cpus: Option<String>,
+    /// `--memory`.
+    pub memory: Option<String>,
+    /// `--memory-swap`.
+    pub memory_swap: Option<String>,
+    /// `--pids-limit`.
+    pub pids_limit: Option<String>,
+    /// `--disk`.
+    pub disk: Option<String>,
+    /// `--timeout`.
+    pub timeout: Option<String>,
+    /// `--max-output`.
+    pub max_output: Option<String>,
+    /// `--wait`.
+    pub wait: Wait,
+    /// `--warm`.
+    pub warm: Option<String>,
+    /// `--ttl`.
+    pub ttl: Option<String>,
+    /// What `run` takes as well: mode, rules, patience.
+    pub ours: Ours,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_suffix_of_two_kinds_is_no_part_of_a_path() {
+        for (text, path, writable) in [
+            ("/a", "/a", false),
+            ("/a:rw", "/a", true),
+            ("/a:ro", "/a", false),
+            ("/a:b", "/a:b", false),
+            ("/a:ro:rw", "/a:ro", true),
+            ("rw", "rw", false),
+        ] {
+            assert_eq!(Folder::parse(OsStr::new(text)), Folder { path: path.into(), writable }, "{text}");
+        }
+    }
+}
