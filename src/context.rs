@@ -99,13 +99,15 @@ pub struct Context {
     pub globals: Vec<OsString>,
     /// Whether Docker's CLI started us and waits for us.
     pub through_docker: bool,
+    /// Our own program, for processes that outlive us. `None` where it is not known.
+    pub program: Option<PathBuf>,
 }
 
 impl Context {
     /// Puts the two together.
     #[must_use]
     pub fn new(environment: Environment, invocation: &Invocation) -> Self {
-        Self { environment, globals: invocation.globals.clone(), through_docker: invocation.through_docker }
+        Self { environment, globals: invocation.globals.clone(), through_docker: invocation.through_docker, program: None }
     }
 
     /// The docker CLI: the one that started us, else the one on PATH.

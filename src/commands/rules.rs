@@ -37,6 +37,8 @@ pub(super) struct Asked<'a> {
     /// `run` or `create`.
     pub(super) verb: &'static str,
     pub(super) line: &'a RunLine,
+    /// Whether names on networks are made to work now; else somebody does it before the start.
+    pub(super) names: bool,
 }
 
 /// What the rules came to.
@@ -111,6 +113,9 @@ fn names(asked: &Asked<'_>, arguments: &[Argument]) -> Option<names::Outcome> {
     }
     if asked.line.ours.no_fix {
         return None;
+    }
+    if !asked.names {
+        return Some(names::Outcome::default());
     }
     let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
     let start = names::Start {

@@ -21,11 +21,13 @@ use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
 use crate::ui::{self, plain, shown};
 
-/// Which of Docker's two commands.
+/// What starts a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Run,
     Create,
+    /// Our own: one command.
+    Do,
 }
 
 impl Verb {
@@ -33,6 +35,7 @@ impl Verb {
         match self {
             Self::Run => "run",
             Self::Create => "create",
+            Self::Do => "do",
         }
     }
 }
@@ -45,17 +48,20 @@ const UNSUPERVISED_MEMORY: Duration = Duration::from_secs(60);
 const UNASKED: Duration = Duration::from_secs(2);
 
 /// What to start and what to say about it.
-struct Plan {
+#[derive(Debug, Default)]
+pub(super) struct Plan {
     /// Docker's words behind the verb.
-    words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
     /// The gVisor runtime; `None` where the container starts without.
-    runtime: Option<String>,
+    pub(super) runtime: Option<String>,
+    /// How that is registered: another registration is another sandbox.
+    pub(super) registration: String,
     /// Printed before the start, a line each.
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// For `--verbose`.
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// What the choice of the runtime relied on, to be forgotten if Docker refuses.
-    relied_on: Option<Memory>,
+    pub(super) relied_on: Option<Memory>,
 }
 
 /// Runs the command; the exit code is Docker's.
@@ -77,7 +83,7 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
         ui::warn(&load::ignored_project(context, file));
     }
     let docker = context.docker()?;
-    let plan = plan(context, verb, &docker, &settings, &line)?;
+    let plan = plan(context, verb, &docker, &settings, &line, true)?;
     log(&settings, verb, &plan, image, &line)?;
     plan.warnings.iter().for_each(|warning| ui::warn(warning));
     if line.ours.verbose {
@@ -109,12 +115,17 @@ fn read(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<Run
     Err(error.hint("and those that the sandbox adds:", context.command_line([verb.name(), "--help"])).into())
 }
 
-fn plan(
+/// Chooses the runtime and holds the rules against the line. `names`: whether names on networks are made to work.
+///
+/// # Errors
+/// Nothing may be started.
+pub(super) fn plan(
     context: &Context,
     verb: Verb,
     docker: &Docker,
     settings: &Settings,
     line: &RunLine,
+    names: bool,
 ) -> anyhow::Result<Plan> {
     let mode = &settings.decision.mode;
     if mode.value == Mode::None {
@@ -124,7 +135,7 @@ fn plan(
     let Found { choice, has_gvisor, runtimes, relied_on } = choose(context, docker, settings, line)?;
     match choice {
         Choice::Use { name, why } => {
-            let asked = rules::Asked { context, docker, settings, verb: verb.name(), line };
+            let asked = rules::Asked { context, docker, settings, verb: verb.name(), line, names };
             let ruled = rules::apply(&asked, &runtimes, &name)?;
             let why = format!(
                 "runtime {} ({}{}); mode `{}`, decided by {}",
@@ -136,6 +147,7 @@ fn plan(
             );
             Ok(Plan {
                 words: line.with_runtime(&ruled.runtime, &ruled.words),
+                registration: format!("{:?}", runtimes.get(&ruled.runtime)),
                 runtime: Some(ruled.runtime),
                 warnings: ruled.warnings,
                 notes: std::iter::once(why).chain(ruled.notes).collect(),
@@ -204,10 +216,8 @@ fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
     );
     Plan {
         words: line.words().to_vec(),
-        runtime: None,
         warnings: vec![what],
-        notes: Vec::new(),
-        relied_on: None,
+        ..Plan::default()
     }
 }
 
@@ -235,16 +245,19 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
         return Plan {
             words,
             runtime: Some(name),
-            warnings: Vec::new(),
             notes: vec!["nothing was added to Docker's arguments".into()],
-            relied_on: None,
+            ..Plan::default()
         };
     }
     let why = format!("this container is NOT in gVisor: mode `{}`, decided by {}", mode.value, mode.origin);
-    Plan { words, runtime: None, warnings: vec![why], notes: Vec::new(), relied_on: None }
+    Plan { words, warnings: vec![why], ..Plan::default() }
 }
 
-fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLine) -> anyhow::Result<()> {
+/// Writes the line for the audit log, if there is one.
+///
+/// # Errors
+/// It cannot be written: nothing may be started then.
+pub(super) fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLine) -> anyhow::Result<()> {
     let Some(file) = &settings.audit else { return Ok(()) };
     let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
     let record = audit::Record {

@@ -61,6 +61,12 @@ impl RunLine {
         Ok(Self { words, parsed, learned: flags.has_learned(), ours })
     }
 
+    /// The same line with other options of ours, where they were read elsewhere.
+    #[must_use]
+    pub fn with_ours(self, ours: Ours) -> Self {
+        Self { ours, ..self }
+    }
+
     /// Docker's options, in their order; the last one of a name wins, where it is not a list.
     #[must_use]
     pub fn options(&self) -> impl DoubleEndedIterator<Item = Given<'_>> {

@@ -5,5 +5,8 @@ pub mod bind;
 pub mod execution;
 pub mod git;
 pub mod guard;
+pub mod isolated;
+pub mod minder;
 pub mod names;
 pub mod private_file;
+pub mod spares;

@@ -1,0 +1,109 @@
+//! One container for one command, from its start to its end.
+
+use std::ffi::OsString;
+
+use super::prepare::Prepared;
+use super::request::Request;
+use super::specification::GRACE;
+use super::{Manner, environment};
+use crate::context::Context;
+use crate::error::REFUSED;
+use crate::sandbox::claims::Claim;
+use crate::sandbox::execution::{Ended, Execution, Inbox, Output};
+use crate::sandbox::guard::{self, Task};
+use crate::sandbox::labels::Kind;
+use crate::sandbox::minder::{self, Minder};
+
+/// `docker run`.
+pub(super) fn cold(
+    context: &Context,
+    request: &Request,
+    manner: &Manner,
+    prepared: &Prepared,
+    claim: &Claim,
+    inbox: &Inbox,
+) -> anyhow::Result<(Ended, String)> {
+    let name = format!("docker-sandbox-do-{}", &guard::random_word()?[..12]);
+    let word = manner.reports.then(guard::random_word).transpose()?;
+    let deadline = prepared.specification.guards_deadline();
+    let task = Task {
+        timeout: deadline,
+        grace: GRACE,
+        environment: Vec::new(),
+        report: word.clone(),
+        command: request.command.clone(),
+    };
+    let mut words = prepared.words("run", &name, Kind::Do, deadline + GRACE, None);
+    // Docker reads them itself, and the image's are below them.
+    let image = words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
+    words.splice(image..image, environment::words(request));
+    words.extend(task.words());
+    let execution = Execution {
+        docker: &prepared.docker,
+        command: prepared.docker.command(words),
+        container: &name,
+        timeout: prepared.specification.limits.timeout,
+        grace: GRACE,
+        output: manner.output,
+        input: manner.input.clone(),
+        terminal: manner.terminal,
+        report: word.as_deref(),
+        block: None,
+    };
+    let ended = minded(context, manner, prepared, claim, execution, inbox)?;
+    if ended.code == Some(REFUSED) && ended.report.is_none() {
+        prepared.forget();
+    }
+    Ok((ended, name))
+}
+
+/// Makes it with a minder beside it, which outlives us if it must.
+pub(super) fn minded(
+    context: &Context,
+    manner: &Manner,
+    prepared: &Prepared,
+    claim: &Claim,
+    execution: Execution<'_>,
+    inbox: &Inbox,
+) -> anyhow::Result<Ended> {
+    let spare = execution.block.is_some();
+    let task = minder::Task {
+        container: execution.container.to_owned(),
+        claim: claim.path().to_owned(),
+        warm: prepared.spares > 0,
+        terminal: manner.terminal,
+        network: prepared
+            .specification
+            .isolated
+            .then(|| prepared.specification.network.to_string_lossy().into_owned()),
+    };
+    let words: Vec<OsString> = manner.words.clone();
+    let mut minder = match &context.program {
+        Some(program) => Some(Minder::start(program, &task, &words, claim.file()?)?),
+        None => None,
+    };
+    let (docker, container) = (prepared.docker.clone(), execution.container.to_owned());
+    let certain = !manner.terminal && !spare;
+    let ended = execution.run(inbox, |pid| {
+        if let Some(minder) = &mut minder {
+            minder.started(pid);
+        }
+    });
+    let remove = match &ended {
+        Ok(ended) => !(certain && ended.code.is_some() && ended.stopped_by.is_none() && !ended.timed_out),
+        Err(_) => true,
+    };
+    match minder {
+        Some(minder) => minder.done(remove),
+        None if remove => minder::remove(&docker, &container),
+        None => {}
+    }
+    ended
+}
+
+impl Manner {
+    /// Whether the outputs are looked at on their way.
+    pub(super) fn looks(&self) -> bool {
+        self.output != Output::Inherited
+    }
+}

@@ -1,0 +1,140 @@
+//! `docker sandbox do`: one command in a fresh sandbox, bounded, and gone afterwards.
+//!
+//! ```text
+//! request, specification   what is asked for; what that comes to, as words for Docker
+//! prepare                  the settings, the runtime and the rules for it: everything but the start
+//! attempt                  one container, minded, from its start to its end
+//! warm                     spares: taking one, and seeing to it that there are some
+//! arguments, answer        the command line, and what is printed
+//! ```
+
+mod answer;
+mod arguments;
+mod attempt;
+mod environment;
+mod prepare;
+mod request;
+mod specification;
+mod warm;
+
+use std::ffi::OsString;
+use std::time::{Duration, SystemTime};
+
+use clap::ArgMatches;
+
+use crate::context::Context;
+use crate::sandbox::claims::{Claim, Claims, Patience, Running, Taken};
+use crate::sandbox::execution::{self, Ended, Event, Inbox, Input, Output};
+use crate::ui;
+use prepare::{Pass, Prepared};
+pub use request::{Access, Folder, Request, Wait};
+
+pub(super) use answer::too_many;
+pub(crate) use warm::mind;
+
+/// How one is made that is not about the command itself.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    pub(crate) output: Output,
+    pub(crate) input: Input,
+    pub(crate) terminal: bool,
+    /// The words that make our program do the same, for who sees to spares.
+    pub(crate) words: Vec<OsString>,
+    /// Whether the guard says how the command ended: for who tells more than an exit code.
+    pub(crate) reports: bool,
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) ended: Ended,
+    pub(crate) container: String,
+    /// Whether a spare ran it.
+    pub(crate) warm: bool,
+    pub(crate) started_at: SystemTime,
+    pub(crate) duration: Duration,
+    pub(crate) prepared: Prepared,
+}
+
+pub(super) fn run(context: &Context, matches: &ArgMatches, words: &[OsString]) -> u8 {
+    answer::give(context, matches, words)
+}
+
+/// Runs the command of `request` to its end.
+///
+/// # Errors
+/// It was not started.
+pub(crate) fn execute(
+    context: &Context,
+    request: &Request,
+    manner: &Manner,
+    inbox: &Inbox,
+) -> anyhow::Result<Outcome> {
+    let prepared = prepare::prepare(context, request, manner.terminal, Pass { tells: true, names: false })?;
+    let claim = claim(context, request, &prepared)?;
+    let began = (SystemTime::now(), std::time::Instant::now());
+    let finish = |(ended, container): (Ended, String), warm, prepared| Outcome {
+        ended,
+        container,
+        warm,
+        started_at: began.0,
+        duration: began.1.elapsed(),
+        prepared,
+    };
+    if prepared.spares > 0 && prepared.runtime.is_some() {
+        if let Some(done) = warm::attempt(context, request, manner, &prepared, &claim, inbox)? {
+            claim.release();
+            return Ok(finish(done, true, prepared));
+        }
+    }
+    // Names on a network are made for one container, and a spare's were its own.
+    let prepared = if prepared.spares > 0 && prepared.needs_names() {
+        prepare::prepare(context, request, manner.terminal, Pass { tells: false, names: true })?
+    } else {
+        prepared
+    };
+    let done = attempt::cold(context, request, manner, &prepared, &claim, inbox)?;
+    claim.release();
+    Ok(finish(done, false, prepared))
+}
+
+fn claim(context: &Context, request: &Request, prepared: &Prepared) -> anyhow::Result<Claim> {
+    let about = Running {
+        container: String::new(),
+        command: ui::plain(&ui::shell_line(&request.command)),
+        pid: std::process::id(),
+        since: SystemTime::now(),
+    };
+    let patience = match request.wait {
+        Wait::No => None,
+        Wait::ForEver => Some(Patience::ForEver),
+        Wait::For(limit) => Some(Patience::Until(std::time::Instant::now() + limit)),
+    };
+    let most = prepared.max_concurrent;
+    let mut told = false;
+    let mut waiting = |ahead: usize| {
+        if !std::mem::replace(&mut told, true) {
+            let ahead = if ahead > 0 { format!(", behind {ahead} others") } else { String::new() };
+            ui::note(&format!("waiting for one of {most} commands to end{ahead}"));
+        }
+    };
+    match Claims::at(prepared.state.join("running")).take(most, &about, patience, &mut waiting, &|| false)? {
+        Taken::Claim(claim) => Ok(claim),
+        Taken::Full(running) => Err(too_many(context, most, &running).into()),
+        Taken::Stopped => Err(crate::error::Error::new("stopped while waiting").into()),
+    }
+}
+
+/// A way for signals, which end this process as long as there is nothing to tell them to.
+pub(crate) fn signals(context: &Context, inbox: &Inbox) -> anyhow::Result<()> {
+    let events = inbox.0.clone();
+    crate::plugin::inbox::watch(context, move |signal| {
+        if execution::has_started() {
+            let _ = events.send(Event::Signal(signal));
+        } else {
+            crate::docker::client::abandon_question();
+            std::process::exit(128 + signal);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Everything before the start: settings, runtime, rules.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use super::request::{Access, Request};
+use super::specification::Specification;
+use crate::commands::run::{self, Plan, Verb};
+use crate::context::Context;
+use crate::docker::ask;
+use crate::docker::client::Docker;
+use crate::docker::daemon::key;
+use crate::docker::flags::Flags;
+use crate::docker::run_line::RunLine;
+use crate::error::Error;
+use crate::gvisor::memory::Memory;
+use crate::sandbox::guard;
+use crate::sandbox::labels::{Kind, Labels};
+use crate::settings::load::{self, Settings};
+use crate::settings::mode::Mode;
+use crate::settings::one_shot;
+use crate::ui;
+
+/// How much later than everybody else `prune` may take a container that should be gone.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// A command that may be started.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(super) specification: Specification,
+    pub(super) docker: Docker,
+    /// gVisor's; `None` where the command runs without.
+    pub(crate) runtime: Option<String>,
+    /// How the runtime is registered.
+    pub(super) registration: String,
+    /// The options that the rules passed, and what they added; the runtime is the last.
+    pub(super) checked: Vec<OsString>,
+    pub(super) guard: PathBuf,
+    /// Where we keep what concerns this daemon.
+    pub(super) state: PathBuf,
+    pub(super) spares: usize,
+    pub(super) warm_idle: Duration,
+    pub(super) max_concurrent: usize,
+    /// How long the daemon may take to answer.
+    pub(super) limit: Duration,
+    mode: Mode,
+    relied_on: Option<Memory>,
+}
+
+/// What it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pass {
+    /// Whether warnings and the audit log are due.
+    pub(super) tells: bool,
+    /// Whether names on networks are made to work, which is for one container only.
+    pub(super) names: bool,
+}
+
+/// Settles all of it.
+///
+/// # Errors
+/// Something forbids the start, or is wrong with what was asked for.
+pub(super) fn prepare(
+    context: &Context,
+    request: &Request,
+    terminal: bool,
+    pass: Pass,
+) -> anyhow::Result<Prepared> {
+    let settings = load::load(context, &request.ours)?;
+    if let Some(file) = settings.decision.ignored.as_ref().filter(|_| pass.tells) {
+        ui::warn(&load::ignored_project(context, file));
+    }
+    let specification = Specification::of(context, request, &settings.one_shot, terminal)?;
+    let docker = context.docker()?;
+    let socket = local_socket(context, &settings, &docker)?;
+    let spares = match &request.warm {
+        Some(text) => one_shot::warm(text).map_err(|problem| {
+            Error::new(format!("`--warm` on the command line: {problem}"))
+                .hint("give a number:", context.command_line(["do", "--warm", "2", "…"]))
+        })?,
+        None => settings.one_shot.warm.value.clone(),
+    };
+    let spares = spares.of(&specification.project);
+    let words = specification.line(request);
+    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
+    let line = line.with_ours(request.ours.clone());
+    if specification.isolated {
+        make_network(&docker, &settings, &specification)?;
+    }
+    let plan = run::plan(context, Verb::Do, &docker, &settings, &line, pass.names || spares == 0)?;
+    if plan.runtime.is_none() && specification.access == Access::Discard {
+        return Err(Error::new("`--discard` works inside gVisor only: the kernel of the host would have to mount for it")
+            .hint("let the command write to the folder itself:", context.command_line(["do", "--write", "…"]))
+            .into());
+    }
+    if specification.limits.disk.is_some() {
+        check_disk(&docker, settings.detect_timeout.value)?;
+    }
+    if pass.tells {
+        run::log(&settings, Verb::Do, &plan, specification.image.as_ref(), &line)?;
+        tell(&plan, request);
+    }
+    let data = context.environment.data.as_deref().ok_or_else(|| {
+        Error::new("there is no folder for our files: HOME is not set").hint("set it:", "export HOME=/root")
+    })?;
+    let behind = 1 + request.command.len();
+    let options = plan.words.len().saturating_sub(behind);
+    Ok(Prepared {
+        guard: guard::file(context.environment.cache.as_deref())?,
+        state: data.join("do").join(key(&socket)),
+        checked: plan.words[..options].to_vec(),
+        registration: plan.registration,
+        runtime: plan.runtime,
+        relied_on: plan.relied_on,
+        spares,
+        warm_idle: settings.one_shot.warm_idle.value,
+        max_concurrent: settings.one_shot.max_concurrent.value,
+        limit: settings.detect_timeout.value,
+        mode: settings.decision.mode.value,
+        specification,
+        docker,
+    })
+}
+
+fn tell(plan: &Plan, request: &Request) {
+    plan.warnings.iter().for_each(|warning| ui::warn(warning));
+    if request.ours.verbose {
+        plan.notes.iter().for_each(|note| ui::note(note));
+    }
+}
+
+/// The daemon's socket. What it mounts must be this machine's.
+fn local_socket(context: &Context, settings: &Settings, docker: &Docker) -> anyhow::Result<PathBuf> {
+    if let Some(socket) = context.local_socket(settings.current_context.as_deref()) {
+        return Ok(socket);
+    }
+    let endpoint = ask::endpoint(docker, settings.detect_timeout.value);
+    if let Some(socket) = endpoint.strip_prefix("unix://") {
+        return Ok(socket.into());
+    }
+    Err(Error::new("`do` needs a daemon on this machine: it mounts the working folder, which another does not see")
+        .hint("use this machine's daemon:", "docker --context default sandbox do …")
+        .hint("or start a container without the folder:", context.command_line(["run", "--rm", "IMAGE", "COMMAND"]))
+        .into())
+}
+
+fn make_network(docker: &Docker, settings: &Settings, specification: &Specification) -> anyhow::Result<()> {
+    let labels = Labels {
+        kind: Kind::Do,
+        mode: settings.decision.mode.value,
+        project: &specification.project,
+        expires: None,
+        spec: None,
+    };
+    crate::sandbox::isolated::make(docker, &labels.words(), settings.detect_timeout.value)
+}
+
+/// Whether the storage driver keeps to a size. What it says itself, it says only when the container is made.
+fn check_disk(docker: &Docker, limit: Duration) -> anyhow::Result<()> {
+    let about = ask::about(docker, limit)?;
+    let backing = about.driver_status.iter().flatten().find(|(name, _)| name == "Backing Filesystem");
+    let backing = backing.map(|(_, value)| value.as_str()).unwrap_or_default();
+    let keeps = match about.driver.as_str() {
+        "btrfs" | "zfs" | "windowsfilter" => true,
+        "overlay2" | "vfs" | "fuse-overlayfs" => backing == "xfs",
+        _ => false,
+    };
+    if keeps {
+        return Ok(());
+    }
+    let on = if backing.is_empty() { String::new() } else { format!(" on {}", ui::plain(backing)) };
+    let driver = ui::plain(&about.driver);
+    Err(Error::new(format!("`--disk` cannot be kept to: this daemon's storage is {driver}{on}, which has no limits"))
+        .hint("leave it out: the root is read-only, and what goes to /tmp counts as memory:", "docker sandbox do …")
+        .hint(
+            "or keep Docker's data on btrfs, zfs, or xfs with project quotas; see what it is on:",
+            docker.shown(["info", "--format", "{{.Driver}} {{.DriverStatus}}"]),
+        )
+        .into())
+}
+
+impl Prepared {
+    /// Whether names on its network are made to work for each container.
+    pub(super) fn needs_names(&self) -> bool {
+        let network = self.specification.network.to_string_lossy();
+        !matches!(&*network, "none" | "host" | "bridge" | "default") && !network.starts_with("container:")
+    }
+
+    /// `create` or `run` for a container called `name`, up to its image, with what the guard is told always.
+    pub(super) fn words(&self, verb: &str, name: &str, kind: Kind, lifetime: Duration, hash: Option<&str>) -> Vec<OsString> {
+        let specification = &self.specification;
+        let labels = Labels {
+            kind,
+            mode: self.mode,
+            project: &specification.project,
+            expires: Some(SystemTime::now() + lifetime + SLACK),
+            spec: hash,
+        };
+        let mut words = vec![OsString::from(verb)];
+        words.extend(specification.options(name));
+        words.extend(guard::options(&self.guard));
+        words.extend(self.checked.iter().cloned());
+        words.extend(labels.words());
+        words.push(specification.image.clone().into());
+        words.extend(specification.guard_words());
+        words
+    }
+
+    /// Docker refused the start: what the choice of the runtime relied on may be wrong.
+    pub(super) fn forget(&self) {
+        self.relied_on.iter().for_each(Memory::forget);
+    }
+}

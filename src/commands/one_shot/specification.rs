@@ -1,0 +1,293 @@
+//! What a command gets, settled: the request with the settings' values, as words for Docker.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::request::{Access, Folder, Request};
+use crate::context::Context;
+use crate::error::Error;
+use crate::sandbox::{bind, git, isolated};
+use crate::settings::one_shot::{self, OneShot};
+use crate::ui::{plain, shown};
+
+/// The home folder in the sandbox, where nobody names another: an image's own would be hidden.
+const HOME: &str = "/home/sandbox";
+/// How long a command has after SIGTERM, as with `docker stop`.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+/// How much later than we the guard acts: it is for when we are not there any more.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Everything that a container for a command is made with.
+#[derive(Debug, Clone)]
+pub(super) struct Specification {
+    pub(super) image: String,
+    pub(super) limits: Limits,
+    pub(super) access: Access,
+    /// What is mounted at its own path.
+    pub(super) mounts: Vec<Folder>,
+    /// The folder that the command is started in.
+    pub(super) workdir: PathBuf,
+    /// The working folder.
+    pub(super) project: PathBuf,
+    /// For Docker; `None` is the image's.
+    pub(super) user: Option<OsString>,
+    /// The network, by Docker's name.
+    pub(super) network: OsString,
+    pub(super) isolated: bool,
+    /// Whether there is a terminal in it.
+    terminal: bool,
+    home: PathBuf,
+}
+
+/// What a command cannot exceed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) cpus: String,
+    pub(super) memory: u64,
+    pub(super) memory_swap: i64,
+    pub(super) pids: u32,
+    pub(super) disk: Option<u64>,
+    pub(super) timeout: Duration,
+    pub(super) max_output: u64,
+}
+
+/// Takes the option's value if it was given, else the setting's.
+fn settle<T: Clone>(
+    option: &str,
+    given: Option<&String>,
+    parse: impl Fn(&str) -> Result<T, String>,
+    setting: &T,
+) -> Result<T, Error> {
+    let Some(text) = given else { return Ok(setting.clone()) };
+    parse(text).map_err(|problem| {
+        let example = format!("docker sandbox do {option} VALUE …");
+        Error::new(format!("`{option}` on the command line: {problem}")).hint("give it a value that fits:", example)
+    })
+}
+
+impl Limits {
+    fn of(request: &Request, settings: &OneShot) -> Result<Self, Error> {
+        let memory = settle("--memory", request.memory.as_ref(), one_shot::memory, &settings.memory.value)?;
+        let no_swap = i64::try_from(memory).unwrap_or(i64::MAX);
+        let swap = settings.memory_swap.value.filter(|_| request.memory.is_none()).unwrap_or(no_swap);
+        let memory_swap = settle("--memory-swap", request.memory_swap.as_ref(), one_shot::memory_swap, &swap)?;
+        if memory_swap != one_shot::UNLIMITED && memory_swap < no_swap {
+            let (memory, swap) = (one_shot::written(memory), one_shot::written(memory_swap.unsigned_abs()));
+            let problem = format!("`--memory-swap` is `{swap}`, and counts memory too, which is `{memory}`");
+            return Err(Error::new(problem)
+                .hint("for no swap, make both the same:", format!("docker sandbox do --memory-swap {memory} …")));
+        }
+        Ok(Self {
+            cpus: settle("--cpus", request.cpus.as_ref(), one_shot::cpus, &settings.cpus.value)?,
+            memory,
+            memory_swap,
+            pids: settle(
+                "--pids-limit",
+                request.pids_limit.as_ref(),
+                one_shot::pids_limit,
+                &settings.pids_limit.value,
+            )?,
+            disk: settle(
+                "--disk",
+                request.disk.as_ref(),
+                |text| one_shot::size(text).map(Some),
+                &settings.disk.value,
+            )?,
+            timeout: settle(
+                "--timeout",
+                request.timeout.as_ref(),
+                crate::settings::user::parse_duration,
+                &settings.timeout.value,
+            )?,
+            max_output: settle(
+                "--max-output",
+                request.max_output.as_ref(),
+                one_shot::size,
+                &settings.max_output.value,
+            )?,
+        })
+    }
+
+    /// Options of `docker run`.
+    fn words(&self) -> Vec<OsString> {
+        let mut words = vec![
+            format!("--cpus={}", self.cpus),
+            format!("--memory={}", self.memory),
+            format!("--memory-swap={}", self.memory_swap),
+            format!("--pids-limit={}", self.pids),
+        ];
+        words.extend(self.disk.map(|bytes| format!("--storage-opt=size={bytes}")));
+        words.into_iter().map(OsString::from).collect()
+    }
+}
+
+impl Specification {
+    pub(super) fn of(context: &Context, request: &Request, settings: &OneShot, terminal: bool) -> anyhow::Result<Self> {
+        let project = context.environment.folder_in_words.clone();
+        let absolute = |path: &Path| project.join(path);
+        let mut mounts = vec![Folder { path: project.clone(), writable: request.access == Access::Write }];
+        for folder in &request.folders {
+            mounts.push(Folder { path: absolute(&folder.path), writable: folder.writable });
+        }
+        for folder in &mounts {
+            check(folder)?;
+        }
+        let mut protected = Vec::new();
+        for folder in mounts.iter().filter(|folder| folder.writable && folder.path.is_dir()) {
+            protected.extend(git::protected(&folder.path)?);
+        }
+        let protected =
+            protected.into_iter().map(|mount| Folder { path: mount.path, writable: !mount.read_only });
+        mounts.extend(protected);
+        let caller = || {
+            let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+            OsString::from(format!("{user}:{group}"))
+        };
+        let writes = request.access != Access::Read;
+        let user = request.user.clone().or_else(|| writes.then(caller));
+        if request.access == Access::Discard {
+            check_discard(&project, user.as_deref())?;
+        }
+        let image = settle("--image", request.image.as_ref(), one_shot::image, &settings.image.value)?;
+        let network = request.network.clone().unwrap_or_else(|| "none".into());
+        let is_isolated = network == isolated::NAME;
+        Ok(Self {
+            image,
+            limits: Limits::of(request, settings)?,
+            access: request.access,
+            workdir: request.workdir.as_deref().map_or_else(|| project.clone(), absolute),
+            mounts,
+            user,
+            isolated: is_isolated,
+            network: if is_isolated { isolated::network().into() } else { network },
+            home: home(request),
+            terminal,
+            project,
+        })
+    }
+
+    /// What the rules look at: options whose values the user chose, the image and the command.
+    pub(super) fn line(&self, request: &Request) -> Vec<OsString> {
+        let mut words = Vec::new();
+        if let Some(runtime) = &request.runtime {
+            words.push(joined("--runtime=", runtime));
+        }
+        words.push(joined("--network=", &self.network));
+        for folder in &self.mounts {
+            words.push("--mount".into());
+            words.push(bind::word(folder.path.as_os_str(), folder.path.as_os_str(), !folder.writable));
+        }
+        words.push(self.image.clone().into());
+        words.extend(request.command.iter().cloned());
+        words
+    }
+
+    /// The other options: nothing that a user's value could open.
+    pub(super) fn options(&self, name: &str) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec![
+            "--rm".into(),
+            "--interactive".into(),
+            format!("--name={name}").into(),
+            // What is printed is ours; Docker would keep it on the host's disk as well, without a limit.
+            "--log-driver=none".into(),
+            "--cap-drop=ALL".into(),
+            "--security-opt=no-new-privileges".into(),
+            "--read-only".into(),
+            joined("--env=HOME=", self.home.as_os_str()),
+            joined("--workdir=", self.workdir.as_os_str()),
+        ];
+        if self.terminal {
+            words.push("--tty".into());
+        }
+        let taken = |path: &Path| self.mounts.iter().any(|folder| path.starts_with(&folder.path));
+        for path in [Path::new("/tmp"), &self.home] {
+            if !taken(path) && path != Path::new("/") {
+                words.push(joined("--tmpfs=", path.as_os_str()));
+                // Builds start what they have just made.
+                if let Some(word) = words.last_mut() {
+                    word.push(":exec,mode=1777");
+                }
+            }
+        }
+        if self.access == Access::Discard {
+            // In the sandbox's own kernel. The guard gives them up before it starts the command.
+            const NEEDED: [&str; 8] =
+                ["SYS_ADMIN", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "SETPCAP", "KILL"];
+            words.extend(NEEDED.iter().map(|name| format!("--cap-add={name}").into()));
+            words.push("--user=0:0".into());
+        } else if let Some(user) = &self.user {
+            words.push(joined("--user=", user));
+        }
+        words.extend(self.limits.words());
+        words
+    }
+
+    /// For the guard, in front of its task.
+    pub(super) fn guard_words(&self) -> Vec<OsString> {
+        if self.access != Access::Discard {
+            return Vec::new();
+        }
+        let user = self.user.clone().unwrap_or_default();
+        let user = if user.as_bytes().contains(&b':') { user } else { joined_with(&user, ":", &user) };
+        vec![
+            joined("discard=", self.project.as_os_str()),
+            joined("workdir=", self.workdir.as_os_str()),
+            joined("user=", &user),
+        ]
+    }
+
+    /// When the guard ends the command by itself.
+    pub(super) fn guards_deadline(&self) -> Duration {
+        self.limits.timeout + MARGIN
+    }
+}
+
+fn joined(start: &str, end: &OsStr) -> OsString {
+    let mut word = OsString::from(start);
+    word.push(end);
+    word
+}
+
+fn joined_with(start: &OsStr, between: &str, end: &OsStr) -> OsString {
+    let mut word = start.to_owned();
+    word.push(between);
+    word.push(end);
+    word
+}
+
+/// `HOME` as the user sets it, else one of our own.
+fn home(request: &Request) -> PathBuf {
+    let set = request.env.iter().rev().find_map(|variable| variable.as_bytes().strip_prefix(b"HOME="));
+    let set = set.map(|home| PathBuf::from(OsStr::from_bytes(home))).filter(|home| home.is_absolute());
+    set.unwrap_or_else(|| HOME.into())
+}
+
+fn check(folder: &Folder) -> Result<(), Error> {
+    let path = &folder.path;
+    let text = path.to_str().filter(|text| !text.contains(char::is_control));
+    if text.is_none() {
+        return Err(Error::new(format!("{} cannot be mounted: its name is no text that Docker takes", shown(path)))
+            .hint("give it another name:", "mv OLD NEW"));
+    }
+    path.metadata().map(drop).map_err(|error| {
+        let problem = format!("{} cannot be mounted: {}", shown(path), plain(&error.to_string()));
+        Error::new(problem).hint("see what is there:", format!("ls -ld {}", crate::ui::shell_line([path])))
+    })
+}
+
+/// gVisor's overlay takes its options as a comma list of paths, without a way to quote.
+fn check_discard(project: &Path, user: Option<&OsStr>) -> Result<(), Error> {
+    if project.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b',' | b':' | b'\\')) {
+        return Err(Error::new(format!("`--discard` cannot be used in {}: `,`, `:` or `\\` in its name", shown(project)))
+            .hint("work on a copy:", "docker sandbox do --write …, in a folder of another name"));
+    }
+    let numeric = |text: &str| text.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    match user.map(OsStr::to_str) {
+        Some(Some(user)) if numeric(user) && user.split(':').count() <= 2 => Ok(()),
+        Some(_) => Err(Error::new("`--discard` needs a user in numbers, `UID` or `UID:GID`")
+            .hint("give yours:", "docker sandbox do --discard --user \"$(id -u):$(id -g)\" …")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,170 @@
+//! Spares: sandboxes of a specification that wait for a command.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+use super::prepare::{self, Pass, Prepared};
+use super::request::Request;
+use super::specification::GRACE;
+use super::{Manner, arguments, attempt, environment};
+use crate::context::Context;
+use crate::docker::daemon::hex;
+use crate::sandbox::claims::Claim;
+use crate::sandbox::execution::{Ended, Execution, Inbox};
+use crate::sandbox::guard::{self, Task};
+use crate::sandbox::labels::Kind;
+use crate::sandbox::minder;
+use crate::sandbox::spares::Pool;
+
+/// How long Docker may take to make a spare.
+const CREATION: Duration = Duration::from_secs(60);
+
+/// Gives the command to a spare. `None` if there is none that takes it: nothing has been started then.
+pub(super) fn attempt(
+    context: &Context,
+    request: &Request,
+    manner: &Manner,
+    prepared: &Prepared,
+    claim: &Claim,
+    inbox: &Inbox,
+) -> anyhow::Result<Option<(Ended, String)>> {
+    let Some(hash) = specification_hash(prepared) else { return Ok(None) };
+    let pool = pool(prepared);
+    let environment = environment::variables(request)?;
+    while let Some(container) = pool.take(&hash) {
+        let word = guard::random_word()?;
+        let task = Task {
+            timeout: prepared.specification.guards_deadline(),
+            grace: GRACE,
+            environment: environment.clone(),
+            report: Some(word.clone()),
+            command: request.command.clone(),
+        };
+        let attach = ["attach", "--sig-proxy=false", container.as_str()];
+        let execution = Execution {
+            docker: &prepared.docker,
+            command: prepared.docker.command(attach),
+            container: &container,
+            timeout: prepared.specification.limits.timeout,
+            grace: GRACE,
+            output: manner.output,
+            input: manner.input.clone(),
+            terminal: manner.terminal,
+            report: Some(&word),
+            block: Some(task.block()?),
+        };
+        let ended = attempt::minded(context, manner, prepared, claim, execution, inbox)?;
+        // Otherwise it died under our hands, or before, and nothing was done.
+        if ended.began || ended.stopped_by.is_some() || ended.timed_out {
+            return Ok(Some((ended, container)));
+        }
+    }
+    Ok(None)
+}
+
+fn pool(prepared: &Prepared) -> Pool {
+    Pool::at(prepared.state.join("spares"))
+}
+
+/// What two commands must have in common for one's spare to be the other's; `None` without an image.
+fn specification_hash(prepared: &Prepared) -> Option<String> {
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", &prepared.specification.image];
+    let answer = prepared.docker.command(inspect).answer_within(prepared.limit).ok().flatten()?;
+    let image = answer.status.success().then(|| answer.stdout.trim().to_owned())?;
+    let mut hash = Sha256::new();
+    let mut add = |part: &OsStr| {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    };
+    add(env!("CARGO_PKG_VERSION").as_ref());
+    add(guard::name().as_ref());
+    add(image.as_ref());
+    add(prepared.registration.as_ref());
+    add(format!("{:?}", prepared.specification.limits).as_ref());
+    let options = prepared.specification.options("");
+    let words = options.iter().chain(&prepared.checked);
+    words.for_each(|word| add(word));
+    prepared.specification.guard_words().iter().for_each(|word| add(word));
+    for folder in &prepared.specification.mounts {
+        add(identity(&folder.path).as_ref());
+    }
+    mounted_below(prepared).iter().for_each(|line| add(line));
+    let mut name = hex(&hash.finalize());
+    name.truncate(32);
+    Some(name)
+}
+
+/// A folder that was removed and made again is another one: the spare has the first.
+fn identity(path: &Path) -> String {
+    path.metadata().map_or_else(|error| error.to_string(), |about| format!("{}:{}", about.dev(), about.ino()))
+}
+
+/// What is mounted below the folders: a container sees what there was at its start.
+fn mounted_below(prepared: &Prepared) -> Vec<OsString> {
+    let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let lines = mounts.split(|&byte| byte == b'\n').filter(|line| {
+        let place = line.split(|&byte| byte == b' ').nth(4).map(|place| Path::new(OsStr::from_bytes(place)));
+        place.is_some_and(|place| {
+            prepared.specification.mounts.iter().any(|folder| place.starts_with(&folder.path))
+        })
+    });
+    lines.map(|line| OsStr::from_bytes(line).to_owned()).collect()
+}
+
+/// The life of a minder. Returns its exit code.
+pub(crate) fn mind(context: &Context, task: &str, words: &[OsString]) -> u8 {
+    let _ = rustix::process::setsid();
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_name(c"sandbox-minder");
+    let Ok(task) = serde_json::from_str::<minder::Task>(task) else { return 1 };
+    let Ok(docker) = context.docker() else { return 1 };
+    let refill = || {
+        if task.warm {
+            refill(context, task.terminal, words);
+        }
+    };
+    minder::mind(&docker, &task, refill);
+    0
+}
+
+/// Makes as many spares as are wanted of what `words`, a `do`, asks for.
+fn refill(context: &Context, terminal: bool, words: &[OsString]) {
+    let Ok(request) = arguments::again(words) else { return };
+    let silently = Pass { tells: false, names: false };
+    while let Ok(prepared) = prepare::prepare(context, &request, terminal, silently) {
+        if prepared.runtime.is_none() || !matches!(make(context, &request, terminal, prepared), Ok(true)) {
+            return;
+        }
+    }
+}
+
+/// Makes one, if there is room for it.
+fn make(context: &Context, request: &Request, terminal: bool, prepared: Prepared) -> anyhow::Result<bool> {
+    let Some(hash) = specification_hash(&prepared) else { return Ok(false) };
+    let name = format!("docker-sandbox-spare-{}", &guard::random_word()?[..12]);
+    let Some(room) = pool(&prepared).room(&hash, prepared.spares, &name)? else { return Ok(false) };
+    let prepared = if prepared.needs_names() {
+        prepare::prepare(context, request, terminal, Pass { tells: false, names: true })?
+    } else {
+        prepared
+    };
+    let idle = prepared.warm_idle;
+    let lifetime = idle + prepared.specification.guards_deadline() + GRACE;
+    let mut words = prepared.words("create", &name, Kind::Spare, lifetime, Some(&hash));
+    words.push(format!("idle={}", idle.as_millis()).into());
+    let until = SystemTime::now() + idle;
+    for words in [words, vec!["start".into(), name.clone().into()]] {
+        let done = prepared.docker.command(words).answer_within(CREATION)?;
+        if !done.is_some_and(|done| done.status.success()) {
+            minder::remove(&prepared.docker, &name);
+            return Ok(false);
+        }
+    }
+    room.ready(until)?;
+    Ok(true)
+}
