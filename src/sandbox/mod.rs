@@ -2,10 +2,13 @@
 
 pub mod audit;
 pub mod bind;
+pub mod claims;
+pub mod env_file;
 pub mod execution;
 pub mod git;
 pub mod guard;
 pub mod isolated;
+pub mod labels;
 pub mod minder;
 pub mod names;
 pub mod private_file;
