@@ -107,7 +107,12 @@ impl Context {
     /// Puts the two together.
     #[must_use]
     pub fn new(environment: Environment, invocation: &Invocation) -> Self {
-        Self { environment, globals: invocation.globals.clone(), through_docker: invocation.through_docker, program: None }
+        Self {
+            environment,
+            globals: invocation.globals.clone(),
+            through_docker: invocation.through_docker,
+            program: None,
+        }
     }
 
     /// The docker CLI: the one that started us, else the one on PATH.

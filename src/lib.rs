@@ -54,7 +54,8 @@ fn dispatch(args: &[OsString]) -> u8 {
     if let Call::Names(words) = &invocation.call {
         return sandbox::names::updater::run(words);
     }
-    let context = Context::new(Environment::read(), &invocation);
+    let mut context = Context::new(Environment::read(), &invocation);
+    context.program = own_program();
     match &invocation.call {
         Call::Metadata | Call::Names(_) => 0,
         Call::Hooks(request) => finish(plugin::hooks::answer(&context, request), error::FAILURE),
@@ -62,8 +63,16 @@ fn dispatch(args: &[OsString]) -> u8 {
             finish(plugin::completion::answer(&context, words, *described), error::FAILURE)
         }
         Call::Witness => plugin::witness::run(),
-        Call::Command(words) => commands::dispatch(&context, words),
+        Call::Minder(task, words) => commands::mind(&context, task, words),
+        Call::Command(words) => commands::dispatch(&context, words, args),
     }
+}
+
+/// Where we are. Without /proc that is not known, and Docker has put it into argv[0].
+fn own_program() -> Option<std::path::PathBuf> {
+    let argument =
+        || std::env::args_os().next().map(std::path::PathBuf::from).filter(|path| path.is_absolute());
+    std::env::current_exe().ok().or_else(argument)
 }
 
 /// Turns a command's outcome into an exit code, and prints its error.

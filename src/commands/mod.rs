@@ -4,6 +4,7 @@ mod aftermath;
 mod alias;
 mod config;
 mod doctor;
+mod one_shot;
 mod persist;
 mod refusal;
 mod rules;
@@ -14,6 +15,8 @@ mod version;
 
 use std::ffi::OsString;
 
+pub(crate) use one_shot::mind;
+
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 
@@ -21,8 +24,9 @@ use crate::context::Context;
 use crate::error::{self, Error};
 use crate::{cli, ui};
 
-/// Runs the command that `words`, those behind `sandbox`, name. Returns its exit code.
-pub(crate) fn dispatch(context: &Context, words: &[OsString]) -> u8 {
+/// Runs the command that `words`, those behind `sandbox`, name. `all` are those that we were called with. Returns its
+/// exit code.
+pub(crate) fn dispatch(context: &Context, words: &[OsString], all: &[OsString]) -> u8 {
     // `run` and `create` have Docker's grammar, which clap does not speak.
     if let Some((verb, rest)) = words.split_first() {
         for known in [run::Verb::Run, run::Verb::Create] {
@@ -34,6 +38,10 @@ pub(crate) fn dispatch(context: &Context, words: &[OsString]) -> u8 {
     }
     let argv = std::iter::once(OsString::from("sandbox")).chain(words.iter().cloned());
     match cli::tree().try_get_matches_from(argv) {
+        Ok(matches) if matches.subcommand_name() == Some("do") => match matches.subcommand() {
+            Some((_, matches)) => one_shot::run(context, matches, all),
+            None => error::REFUSED,
+        },
         Ok(matches) => match command(context, &matches) {
             Ok(code) => code,
             Err(error) => error::report(&error, error::FAILURE),

@@ -214,11 +214,7 @@ fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
         "this container is NOT in gVisor: the daemon has none, and mode `{}`, decided by {}, lets it start",
         mode.value, mode.origin
     );
-    Plan {
-        words: line.words().to_vec(),
-        warnings: vec![what],
-        ..Plan::default()
-    }
+    Plan { words: line.words().to_vec(), warnings: vec![what], ..Plan::default() }
 }
 
 /// Mode `none`: Docker as it is. If it ends up in gVisor all the same, that is said instead of warned.
@@ -257,7 +253,13 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
 ///
 /// # Errors
 /// It cannot be written: nothing may be started then.
-pub(super) fn log(settings: &Settings, verb: Verb, plan: &Plan, image: &OsStr, line: &RunLine) -> anyhow::Result<()> {
+pub(super) fn log(
+    settings: &Settings,
+    verb: Verb,
+    plan: &Plan,
+    image: &OsStr,
+    line: &RunLine,
+) -> anyhow::Result<()> {
     let Some(file) = &settings.audit else { return Ok(()) };
     let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
     let record = audit::Record {

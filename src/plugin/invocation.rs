@@ -9,6 +9,7 @@ use super::metadata;
 use crate::docker::flags::Flags;
 use crate::docker::grammar;
 use crate::error::Error;
+use crate::sandbox::minder;
 use crate::sandbox::names::updater;
 
 /// Docker's argument for hooks.
@@ -34,6 +35,8 @@ pub enum Call {
     Witness,
     /// We called ourselves, to keep names: the words behind the argument.
     Names(Vec<OsString>),
+    /// We called ourselves, to mind a container: what to do, and the words that we were called with before.
+    Minder(String, Vec<OsString>),
     /// A command: the words behind `sandbox`. `help run` stands for `run --help`.
     Command(Vec<OsString>),
 }
@@ -65,6 +68,14 @@ impl Invocation {
         }
         if is(0, updater::COMMAND) {
             return Ok(plain(Call::Names(args[1..].to_vec())));
+        }
+        if is(0, minder::COMMAND) {
+            let task = args.get(1).map(|task| task.to_string_lossy().into_owned()).unwrap_or_default();
+            let before = Self::parse(args.get(2..).unwrap_or_default())?;
+            let Call::Command(words) = before.call else {
+                return Err(Error::new("this is for our own use").into());
+            };
+            return Ok(Self { call: Call::Minder(task, words), ..before });
         }
         // Docker's `-h`, which it hides since 18.09; it comes to us only in a direct call.
         if is(0, "-h") {

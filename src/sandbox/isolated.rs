@@ -28,13 +28,17 @@ pub fn make(docker: &Docker, labels: &[std::ffi::OsString], limit: Duration) -> 
             .to_vec();
     words.extend_from_slice(labels);
     words.push(name.clone().into());
-    let answer = docker.command(words).answer_within(limit)?.ok_or_else(|| failure::timed_out(docker, limit))?;
+    let answer =
+        docker.command(words).answer_within(limit)?.ok_or_else(|| failure::timed_out(docker, limit))?;
     if answer.status.success() || answer.stderr.contains("already exists") {
         return Ok(());
     }
     Err(Error::new("the network for `--network isolated` cannot be made")
         .body(answer.stderr.clone())
-        .hint("see which networks there are, and remove those that nobody uses:", docker.shown(["network", "prune"]))
+        .hint(
+            "see which networks there are, and remove those that nobody uses:",
+            docker.shown(["network", "prune"]),
+        )
         .hint("or do without a network:", "docker sandbox do --network none …")
         .into())
 }

@@ -117,7 +117,11 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
     let mut orders = BufReader::new(std::io::stdin().lock());
     loop {
         // A spare is made meanwhile, but not while the command has just begun.
-        if !waited && task.warm && orders.buffer().is_empty() && !is_ready(rustix::stdio::stdin(), Some(Duration::from_millis(700))) {
+        if !waited
+            && task.warm
+            && orders.buffer().is_empty()
+            && !is_ready(rustix::stdio::stdin(), Some(Duration::from_millis(700)))
+        {
             waited = true;
             refill();
         }
@@ -172,8 +176,11 @@ fn make_sure(docker: &Docker, container: &str, docker_id: Option<Pid>) {
 /// Removes a container. Whether it is not there any more, or never was.
 #[must_use]
 pub fn remove(docker: &Docker, container: &str) -> bool {
-    let answer = docker.command(["rm", "--force", "--volumes", container]).answer_within(REMOVAL).ok().flatten();
-    answer.is_some_and(|answer| answer.status.success() || answer.stderr.to_lowercase().contains("no such container"))
+    let answer =
+        docker.command(["rm", "--force", "--volumes", container]).answer_within(REMOVAL).ok().flatten();
+    answer.is_some_and(|answer| {
+        answer.status.success() || answer.stderr.to_lowercase().contains("no such container")
+    })
 }
 
 /// Whether `descriptor` has something, its end perhaps, within `limit`.

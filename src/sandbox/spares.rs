@@ -67,7 +67,8 @@ impl Pool {
             return Ok(None);
         }
         let path = self.folder.join(format!("{specification}.{container}.starting"));
-        let file = File::options().write(true).create_new(true).mode(0o600).open(&path).with_context(cannot)?;
+        let file =
+            File::options().write(true).create_new(true).mode(0o600).open(&path).with_context(cannot)?;
         file.lock().with_context(cannot)?;
         Ok(Some(Room { _file: file, path, container: container.to_owned() }))
     }

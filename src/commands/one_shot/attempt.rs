@@ -35,7 +35,8 @@ pub(super) fn cold(
     };
     let mut words = prepared.words("run", &name, Kind::Do, deadline + GRACE, None);
     // Docker reads them itself, and the image's are below them.
-    let image = words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
+    let image =
+        words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
     words.splice(image..image, environment::words(request));
     words.extend(task.words());
     let execution = Execution {
@@ -44,7 +45,7 @@ pub(super) fn cold(
         container: &name,
         timeout: prepared.specification.limits.timeout,
         grace: GRACE,
-        output: manner.output,
+        output: output(manner, prepared),
         input: manner.input.clone(),
         terminal: manner.terminal,
         report: word.as_deref(),
@@ -95,15 +96,18 @@ pub(super) fn minded(
     };
     match minder {
         Some(minder) => minder.done(remove),
-        None if remove => minder::remove(&docker, &container),
+        None if remove => drop(minder::remove(&docker, &container)),
         None => {}
     }
     ended
 }
 
-impl Manner {
-    /// Whether the outputs are looked at on their way.
-    pub(super) fn looks(&self) -> bool {
-        self.output != Output::Inherited
+/// What becomes of the outputs, with the limit that is in force.
+pub(super) fn output(manner: &Manner, prepared: &Prepared) -> Output {
+    let most = prepared.max_output();
+    match manner.output {
+        Output::Inherited => Output::Inherited,
+        Output::Relayed(_) => Output::Relayed(Some(most)),
+        Output::Kept(_) => Output::Kept(most),
     }
 }

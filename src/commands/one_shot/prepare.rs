@@ -90,9 +90,11 @@ pub(super) fn prepare(
     }
     let plan = run::plan(context, Verb::Do, &docker, &settings, &line, pass.names || spares == 0)?;
     if plan.runtime.is_none() && specification.access == Access::Discard {
-        return Err(Error::new("`--discard` works inside gVisor only: the kernel of the host would have to mount for it")
-            .hint("let the command write to the folder itself:", context.command_line(["do", "--write", "…"]))
-            .into());
+        return Err(Error::new(
+            "`--discard` works inside gVisor only: the kernel of the host would have to mount for it",
+        )
+        .hint("let the command write to the folder itself:", context.command_line(["do", "--write", "…"]))
+        .into());
     }
     if specification.limits.disk.is_some() {
         check_disk(&docker, settings.detect_timeout.value)?;
@@ -139,10 +141,15 @@ fn local_socket(context: &Context, settings: &Settings, docker: &Docker) -> anyh
     if let Some(socket) = endpoint.strip_prefix("unix://") {
         return Ok(socket.into());
     }
-    Err(Error::new("`do` needs a daemon on this machine: it mounts the working folder, which another does not see")
-        .hint("use this machine's daemon:", "docker --context default sandbox do …")
-        .hint("or start a container without the folder:", context.command_line(["run", "--rm", "IMAGE", "COMMAND"]))
-        .into())
+    Err(Error::new(
+        "`do` needs a daemon on this machine: it mounts the working folder, which another does not see",
+    )
+    .hint("use this machine's daemon:", "docker --context default sandbox do …")
+    .hint(
+        "or start a container without the folder:",
+        context.command_line(["run", "--rm", "IMAGE", "COMMAND"]),
+    )
+    .into())
 }
 
 fn make_network(docker: &Docker, settings: &Settings, specification: &Specification) -> anyhow::Result<()> {
@@ -159,8 +166,9 @@ fn make_network(docker: &Docker, settings: &Settings, specification: &Specificat
 /// Whether the storage driver keeps to a size. What it says itself, it says only when the container is made.
 fn check_disk(docker: &Docker, limit: Duration) -> anyhow::Result<()> {
     let about = ask::about(docker, limit)?;
-    let backing = about.driver_status.iter().flatten().find(|(name, _)| name == "Backing Filesystem");
-    let backing = backing.map(|(_, value)| value.as_str()).unwrap_or_default();
+    let mut status = about.driver_status.iter().flatten();
+    let backing = status.find(|row| row.first().is_some_and(|name| name == "Backing Filesystem"));
+    let backing = backing.and_then(|row| row.get(1)).map(String::as_str).unwrap_or_default();
     let keeps = match about.driver.as_str() {
         "btrfs" | "zfs" | "windowsfilter" => true,
         "overlay2" | "vfs" | "fuse-overlayfs" => backing == "xfs",
@@ -171,13 +179,18 @@ fn check_disk(docker: &Docker, limit: Duration) -> anyhow::Result<()> {
     }
     let on = if backing.is_empty() { String::new() } else { format!(" on {}", ui::plain(backing)) };
     let driver = ui::plain(&about.driver);
-    Err(Error::new(format!("`--disk` cannot be kept to: this daemon's storage is {driver}{on}, which has no limits"))
-        .hint("leave it out: the root is read-only, and what goes to /tmp counts as memory:", "docker sandbox do …")
-        .hint(
-            "or keep Docker's data on btrfs, zfs, or xfs with project quotas; see what it is on:",
-            docker.shown(["info", "--format", "{{.Driver}} {{.DriverStatus}}"]),
-        )
-        .into())
+    Err(Error::new(format!(
+        "`--disk` cannot be kept to: this daemon's storage is {driver}{on}, which has no limits"
+    ))
+    .hint(
+        "leave it out: the root is read-only, and what goes to /tmp counts as memory:",
+        "docker sandbox do …",
+    )
+    .hint(
+        "or keep Docker's data on btrfs, zfs, or xfs with project quotas; see what it is on:",
+        docker.shown(["info", "--format", "{{.Driver}} {{.DriverStatus}}"]),
+    )
+    .into())
 }
 
 impl Prepared {
@@ -188,7 +201,14 @@ impl Prepared {
     }
 
     /// `create` or `run` for a container called `name`, up to its image, with what the guard is told always.
-    pub(super) fn words(&self, verb: &str, name: &str, kind: Kind, lifetime: Duration, hash: Option<&str>) -> Vec<OsString> {
+    pub(super) fn words(
+        &self,
+        verb: &str,
+        name: &str,
+        kind: Kind,
+        lifetime: Duration,
+        hash: Option<&str>,
+    ) -> Vec<OsString> {
         let specification = &self.specification;
         let labels = Labels {
             kind,
@@ -205,6 +225,16 @@ impl Prepared {
         words.push(specification.image.clone().into());
         words.extend(specification.guard_words());
         words
+    }
+
+    /// How long the command may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.specification.limits.timeout
+    }
+
+    /// How much of each output is kept.
+    pub(super) fn max_output(&self) -> u64 {
+        self.specification.limits.max_output
     }
 
     /// Docker refused the start: what the choice of the runtime relied on may be wrong.

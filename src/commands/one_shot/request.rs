@@ -95,8 +95,6 @@ pub struct Request {
     pub wait: Wait,
     /// `--warm`.
     pub warm: Option<String>,
-    /// `--ttl`.
-    pub ttl: Option<String>,
     /// What `run` takes as well: mode, rules, patience.
     pub ours: Ours,
 }

@@ -63,7 +63,8 @@ fn settle<T: Clone>(
     let Some(text) = given else { return Ok(setting.clone()) };
     parse(text).map_err(|problem| {
         let example = format!("docker sandbox do {option} VALUE …");
-        Error::new(format!("`{option}` on the command line: {problem}")).hint("give it a value that fits:", example)
+        Error::new(format!("`{option}` on the command line: {problem}"))
+            .hint("give it a value that fits:", example)
     })
 }
 
@@ -72,12 +73,15 @@ impl Limits {
         let memory = settle("--memory", request.memory.as_ref(), one_shot::memory, &settings.memory.value)?;
         let no_swap = i64::try_from(memory).unwrap_or(i64::MAX);
         let swap = settings.memory_swap.value.filter(|_| request.memory.is_none()).unwrap_or(no_swap);
-        let memory_swap = settle("--memory-swap", request.memory_swap.as_ref(), one_shot::memory_swap, &swap)?;
+        let memory_swap =
+            settle("--memory-swap", request.memory_swap.as_ref(), one_shot::memory_swap, &swap)?;
         if memory_swap != one_shot::UNLIMITED && memory_swap < no_swap {
             let (memory, swap) = (one_shot::written(memory), one_shot::written(memory_swap.unsigned_abs()));
             let problem = format!("`--memory-swap` is `{swap}`, and counts memory too, which is `{memory}`");
-            return Err(Error::new(problem)
-                .hint("for no swap, make both the same:", format!("docker sandbox do --memory-swap {memory} …")));
+            return Err(Error::new(problem).hint(
+                "for no swap, make both the same:",
+                format!("docker sandbox do --memory-swap {memory} …"),
+            ));
         }
         Ok(Self {
             cpus: settle("--cpus", request.cpus.as_ref(), one_shot::cpus, &settings.cpus.value)?,
@@ -124,7 +128,12 @@ impl Limits {
 }
 
 impl Specification {
-    pub(super) fn of(context: &Context, request: &Request, settings: &OneShot, terminal: bool) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        context: &Context,
+        request: &Request,
+        settings: &OneShot,
+        terminal: bool,
+    ) -> anyhow::Result<Self> {
         let project = context.environment.folder_in_words.clone();
         let absolute = |path: &Path| project.join(path);
         let mut mounts = vec![Folder { path: project.clone(), writable: request.access == Access::Write }];
@@ -268,8 +277,11 @@ fn check(folder: &Folder) -> Result<(), Error> {
     let path = &folder.path;
     let text = path.to_str().filter(|text| !text.contains(char::is_control));
     if text.is_none() {
-        return Err(Error::new(format!("{} cannot be mounted: its name is no text that Docker takes", shown(path)))
-            .hint("give it another name:", "mv OLD NEW"));
+        return Err(Error::new(format!(
+            "{} cannot be mounted: its name is no text that Docker takes",
+            shown(path)
+        ))
+        .hint("give it another name:", "mv OLD NEW"));
     }
     path.metadata().map(drop).map_err(|error| {
         let problem = format!("{} cannot be mounted: {}", shown(path), plain(&error.to_string()));
@@ -280,10 +292,14 @@ fn check(folder: &Folder) -> Result<(), Error> {
 /// gVisor's overlay takes its options as a comma list of paths, without a way to quote.
 fn check_discard(project: &Path, user: Option<&OsStr>) -> Result<(), Error> {
     if project.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b',' | b':' | b'\\')) {
-        return Err(Error::new(format!("`--discard` cannot be used in {}: `,`, `:` or `\\` in its name", shown(project)))
-            .hint("work on a copy:", "docker sandbox do --write …, in a folder of another name"));
+        return Err(Error::new(format!(
+            "`--discard` cannot be used in {}: `,`, `:` or `\\` in its name",
+            shown(project)
+        ))
+        .hint("work on a copy:", "docker sandbox do --write …, in a folder of another name"));
     }
-    let numeric = |text: &str| text.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let numeric =
+        |text: &str| text.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
     match user.map(OsStr::to_str) {
         Some(Some(user)) if numeric(user) && user.split(':').count() <= 2 => Ok(()),
         Some(_) => Err(Error::new("`--discard` needs a user in numbers, `UID` or `UID:GID`")

@@ -52,7 +52,7 @@ pub(super) fn attempt(
             container: &container,
             timeout: prepared.specification.limits.timeout,
             grace: GRACE,
-            output: manner.output,
+            output: attempt::output(manner, prepared),
             input: manner.input.clone(),
             terminal: manner.terminal,
             report: Some(&word),

@@ -9,6 +9,7 @@ mod terminal;
 
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
@@ -127,6 +128,14 @@ impl Ended {
     }
 }
 
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has started something that signals are for.
+#[must_use]
+pub fn has_started() -> bool {
+    STARTED.load(Ordering::SeqCst)
+}
+
 /// Where signals come from: the other end is whoever watches for them.
 pub type Inbox = (Sender<Event>, Receiver<Event>);
 
@@ -145,6 +154,7 @@ impl Execution<'_> {
         let (events, _) = inbox;
         let mut outputs = Outputs::default();
         let mut pipes = relay::Pipes::of(&self)?;
+        STARTED.store(true, Ordering::SeqCst);
         let mut child = self.command.spawn_with(|command| self.prepare(command, &mut pipes))?;
         let pid = Pid::from_child(&child);
         started(pid);
