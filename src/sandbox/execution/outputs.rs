@@ -37,6 +37,17 @@ pub(super) enum Sink {
     Pass(File, Option<u64>),
 }
 
+/// What the guard puts into an output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'a> {
+    /// By what its reports are known.
+    pub(super) report: Option<&'a str>,
+    /// How many ends it reports.
+    pub(super) ends: usize,
+    /// Whether what comes before the command begins is Docker's, and nobody's business: another start follows.
+    pub(super) waits: bool,
+}
+
 /// The outputs that come through us.
 #[derive(Default)]
 pub(super) struct Outputs {
@@ -50,12 +61,18 @@ impl Outputs {
         which: Which,
         from: impl Read + Send + 'static,
         sink: Sink,
-        report: Option<&str>,
-        ends: usize,
+        expected: Expected<'_>,
         events: Sender<Event>,
     ) -> anyhow::Result<()> {
         let kept = Arc::new(Mutex::new(Kept::default()));
-        let mut flow = Flow { sink, kept: Arc::clone(&kept), reader: report.map(Reader::new), ends, events };
+        let mut flow = Flow {
+            sink,
+            kept: Arc::clone(&kept),
+            reader: expected.report.map(Reader::new),
+            begun: !expected.waits,
+            ends: expected.ends,
+            events,
+        };
         let thread = Builder::new().spawn(move || {
             flow.run(from);
             let _ = flow.events.send(Event::Closed);
@@ -85,6 +102,7 @@ struct Flow {
     sink: Sink,
     kept: Arc<Mutex<Kept>>,
     reader: Option<Reader>,
+    begun: bool,
     ends: usize,
     events: Sender<Event>,
 }
@@ -105,8 +123,11 @@ impl Flow {
                 continue;
             };
             let (output, reports) = reader.read(&buffer[..got]);
+            self.begun |= reports.contains(&Report::Begins);
             // What comes behind the command's end is nobody's.
-            self.put(&output);
+            if self.begun {
+                self.put(&output);
+            }
             for report in reports {
                 let _ = self.events.send(Event::Reported(report));
                 self.ends -= usize::from(report != Report::Begins).min(self.ends);
@@ -115,7 +136,7 @@ impl Flow {
                 return;
             }
         }
-        if let Some(reader) = self.reader.take() {
+        if let Some(reader) = self.reader.take().filter(|_| self.begun) {
             self.put(&reader.end());
         }
     }

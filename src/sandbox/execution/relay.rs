@@ -11,7 +11,7 @@ use std::thread::Builder;
 use anyhow::Context as _;
 use rustix::termios::isatty;
 
-use super::outputs::{Outputs, Sink, Which};
+use super::outputs::{Expected, Outputs, Sink, Which};
 use super::terminal::Terminal;
 use super::{Event, Execution, Input, Output};
 
@@ -97,35 +97,22 @@ impl Pipes {
             let keeps = matches!(execution.output, Output::Kept(_));
             Ok(if keeps { Sink::Memory(limit.unwrap_or(u64::MAX)) } else { Sink::Pass(own(which)?, limit) })
         };
+        let expected = |ends| Expected { report: execution.report, ends, waits: execution.block.is_some() };
         if let Some(terminal) = terminal {
             let (reader, writer) = terminal.begin(child)?;
-            outputs.add(Which::Stdout, reader, sink(Which::Stdout)?, execution.report, 2, events.clone())?;
+            outputs.add(Which::Stdout, reader, sink(Which::Stdout)?, expected(2), events.clone())?;
             return feed(writer, execution).map(Some);
         }
         if let Some((reader, writer)) = both {
             // Held by `docker` alone, or it would never end.
             drop(writer);
-            outputs.add(Which::Stdout, reader, sink(Which::Stdout)?, execution.report, 2, events.clone())?;
+            outputs.add(Which::Stdout, reader, sink(Which::Stdout)?, expected(2), events.clone())?;
         } else if reads {
             if let Some(stdout) = child.stdout.take() {
-                outputs.add(
-                    Which::Stdout,
-                    stdout,
-                    sink(Which::Stdout)?,
-                    execution.report,
-                    1,
-                    events.clone(),
-                )?;
+                outputs.add(Which::Stdout, stdout, sink(Which::Stdout)?, expected(1), events.clone())?;
             }
             if let Some(stderr) = child.stderr.take() {
-                outputs.add(
-                    Which::Stderr,
-                    stderr,
-                    sink(Which::Stderr)?,
-                    execution.report,
-                    1,
-                    events.clone(),
-                )?;
+                outputs.add(Which::Stderr, stderr, sink(Which::Stderr)?, expected(1), events.clone())?;
             }
         }
         match child.stdin.take().filter(|_| feeds) {
