@@ -84,6 +84,12 @@ impl Environment {
     }
 }
 
+/// A variable of the process's own, for a command that is given it by name.
+#[must_use]
+pub fn variable(name: &OsStr) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// Go's `os.Getwd` takes `PWD` if it is the folder, by any name.
 fn is_same(named: &Path, folder: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().map(|about| (about.dev(), about.ino()));

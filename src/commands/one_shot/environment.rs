@@ -18,6 +18,6 @@ pub(super) fn words(request: &Request) -> Vec<OsString> {
 
 /// Each variable and its value; none is to be taken away.
 pub(super) fn variables(request: &Request) -> anyhow::Result<Vec<(OsString, Option<OsString>)>> {
-    let variables = env_file::variables(&request.env_files, &request.env)?;
+    let variables = env_file::all(&request.env_files, &request.env, &crate::context::variable)?;
     Ok(variables.into_iter().map(|Variable { name, value }| (name, value)).collect())
 }

@@ -161,7 +161,7 @@ fn make(context: &Context, request: &Request, terminal: bool, prepared: Prepared
     for words in [words, vec!["start".into(), name.clone().into()]] {
         let done = prepared.docker.command(words).answer_within(CREATION)?;
         if !done.is_some_and(|done| done.status.success()) {
-            minder::remove(&prepared.docker, &name);
+            let _ = minder::remove(&prepared.docker, &name);
             return Ok(false);
         }
     }
