@@ -220,6 +220,7 @@ impl Prepared {
         let mut words = vec![OsString::from(verb)];
         words.extend(specification.options(name));
         words.extend(guard::options(&self.guard));
+        words.extend(last_resort(lifetime));
         words.extend(self.checked.iter().cloned());
         words.extend(labels.words());
         words.push(specification.image.clone().into());
@@ -241,4 +242,15 @@ impl Prepared {
     pub(super) fn forget(&self) {
         self.relied_on.iter().for_each(Memory::forget);
     }
+}
+
+/// A command may stop the guard, which is another process of its user, and whoever started it may be killed: then the
+/// daemon itself ends the container, with the first look at its health, which comes when its time is over.
+fn last_resort(lifetime: Duration) -> [OsString; 4] {
+    [
+        "--health-cmd=kill -9 1".into(),
+        format!("--health-interval={}s", lifetime.as_secs() + 1).into(),
+        "--health-timeout=10s".into(),
+        "--health-retries=1".into(),
+    ]
 }
