@@ -2,5 +2,6 @@
 
 pub mod audit;
 pub mod claims;
+pub mod env_file;
 pub mod names;
 pub mod private_file;
