@@ -58,7 +58,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
     let audit = settings.audit.as_ref();
     let weakest = settings.policy.as_ref().and_then(|policy| policy.weakest_mode);
     let may_allow = settings.policy.as_ref().and_then(|policy| policy.may_allow.as_deref());
-    vec![
+    let mut rows = vec![
         Row { name: "mode", value: Some(mode.value.to_string()), source: mode.origin.to_string() },
         Row {
             name: "weakest-mode",
@@ -82,7 +82,10 @@ fn rows(settings: &Settings) -> Vec<Row> {
             value: audit.map(|audit| audit.value.to_string_lossy().into_owned()),
             source: audit.map_or(Origin::Default, |audit| audit.origin.clone()).to_string(),
         },
-    ]
+    ];
+    let one_shot = settings.one_shot.rows().into_iter();
+    rows.extend(one_shot.map(|(name, value, origin)| Row { name, value, source: origin.to_string() }));
+    rows
 }
 
 fn from_policy(settings: &Settings) -> String {

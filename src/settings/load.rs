@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::decide::{self, BelowPolicy, Decision, Origin, Sourced, Sources};
 use super::exceptions::Exceptions;
 use super::mode::Mode;
+use super::one_shot::OneShot;
 use super::policy::{self, Policy};
 use super::project::{self, ProjectFile};
 use super::trust::Trust;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub audit: Option<Sourced<PathBuf>>,
     /// Which rules do not hold, and which say nothing.
     pub exceptions: Exceptions,
+    /// What one-shot commands may use.
+    pub one_shot: OneShot,
     /// The context that `docker context use` chose.
     pub current_context: Option<String>,
     /// Keys of `plugins.sandbox` that mean nothing to us or to Docker.
@@ -60,7 +63,9 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         Some(path) => ConfigFile::read(path)?,
         None => ConfigFile::default(),
     };
-    let user = UserSettings::of(&config, config_json.as_deref().unwrap_or(Path::new("")))?;
+    let config_path = config_json.as_deref().unwrap_or(Path::new(""));
+    let user = UserSettings::of(&config, config_path)?;
+    let one_shot = OneShot::of(&config, config_path)?;
     let unknown_keys =
         config.sandbox.keys().filter(|key| !user::KNOWN.contains(&key.as_str())).cloned().collect();
     let user_origin = |key| Origin::User(config_json.clone().unwrap_or_default(), key);
@@ -94,6 +99,7 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
     Ok(Settings {
         decision,
         exceptions,
+        one_shot,
         policy,
         detect_timeout,
         audit,

@@ -5,6 +5,7 @@ pub mod decide;
 pub mod exceptions;
 pub mod load;
 pub mod mode;
+pub mod one_shot;
 pub mod policy;
 pub mod project;
 pub mod trust;

@@ -24,8 +24,27 @@ pub struct UserSettings {
 }
 
 /// Keys that mean something, to us or to Docker.
-pub const KNOWN: [&str; 7] =
-    ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "hooks", "error-hooks"];
+pub const KNOWN: [&str; 18] = [
+    "mode",
+    "audit",
+    "detect-timeout",
+    "allow",
+    "quiet-rule",
+    "hooks",
+    "error-hooks",
+    // Of one-shot commands: `one_shot.rs`.
+    "image",
+    "cpus",
+    "memory",
+    "memory-swap",
+    "pids-limit",
+    "disk",
+    "timeout",
+    "max-output",
+    "max-concurrent",
+    "warm",
+    "warm-idle",
+];
 
 impl UserSettings {
     /// Reads them off `file`, which is at `path`.
