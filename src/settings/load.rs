@@ -34,7 +34,7 @@ pub struct Settings {
     pub audit: Option<Sourced<PathBuf>>,
     /// Which rules do not hold, and which say nothing.
     pub exceptions: Exceptions,
-    /// What a command of `do` gets.
+    /// What one-shot commands may use.
     pub one_shot: OneShot,
     /// The context that `docker context use` chose.
     pub current_context: Option<String>,
@@ -63,8 +63,11 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         Some(path) => ConfigFile::read(path)?,
         None => ConfigFile::default(),
     };
-    let user = UserSettings::of(&config, config_json.as_deref().unwrap_or(Path::new("")))?;
-    let unknown_keys = config.sandbox.keys().filter(|key| !user::is_known(key)).cloned().collect();
+    let config_path = config_json.as_deref().unwrap_or(Path::new(""));
+    let user = UserSettings::of(&config, config_path)?;
+    let one_shot = OneShot::of(&config, config_path)?;
+    let unknown_keys =
+        config.sandbox.keys().filter(|key| !user::KNOWN.contains(&key.as_str())).cloned().collect();
     let user_origin = |key| Origin::User(config_json.clone().unwrap_or_default(), key);
 
     let sources = Sources {
@@ -96,6 +99,7 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
     Ok(Settings {
         decision,
         exceptions,
+        one_shot,
         policy,
         detect_timeout,
         audit,

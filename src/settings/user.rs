@@ -27,12 +27,27 @@ pub struct UserSettings {
 }
 
 /// Keys that mean something, to us or to Docker.
-#[must_use]
-pub fn is_known(key: &str) -> bool {
-    const KNOWN: [&str; 7] =
-        ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "hooks", "error-hooks"];
-    KNOWN.contains(&key) || one_shot::KEYS.contains(&key)
-}
+pub const KNOWN: [&str; 18] = [
+    "mode",
+    "audit",
+    "detect-timeout",
+    "allow",
+    "quiet-rule",
+    "hooks",
+    "error-hooks",
+    // Of one-shot commands: `one_shot.rs`.
+    "image",
+    "cpus",
+    "memory",
+    "memory-swap",
+    "pids-limit",
+    "disk",
+    "timeout",
+    "max-output",
+    "max-concurrent",
+    "warm",
+    "warm-idle",
+];
 
 impl UserSettings {
     /// Reads them off `file`, which is at `path`.

@@ -20,6 +20,17 @@ allow            -                  the default
 quiet-rule       -                  the default
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
+image            busybox:latest     the default
+cpus             2                  the default
+memory           4g                 the default
+memory-swap      4g                 the default
+pids-limit       512                the default
+disk             -                  the default
+timeout          5m                 the default
+max-output       16m                the default
+max-concurrent   10                 the default
+warm             0                  the default
+warm-idle        30m                the default
 --- stderr
 docker sandbox: warning: `plugins.sandbox.a\u{1b}[2Jb` in config.json is no setting of docker sandbox
 docker sandbox: warning: `plugins.sandbox.colour` in config.json is no setting of docker sandbox
@@ -64,6 +75,16 @@ exit 0
       "name": "audit",
       "value": "/var/log/audit.log",
       "source": "`plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`"
+    },
+    {
+      "name": "image",
+      "value": "busybox:latest",
+      "source": "the default"
+    },
+...
+      "name": "warm-idle",
+      "value": "30m",
+      "source": "the default"
     }
   ],
   "warnings": [
@@ -78,12 +99,8 @@ exit 0
 --- stdout
 SETTING          VALUE              SOURCE
 mode             preferred          `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -                  there is no policy /etc/docker/sandbox-policy.json
-may-allow        -                  there is no policy /etc/docker/sandbox-policy.json
-allow            -                  the default
-quiet-rule       -                  the default
-detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
-audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
+...
+warm-idle        30m                the default
 --- stderr
 docker sandbox: warning: `plugins.sandbox.a\u{1b}[2Jb` in config.json is no setting of docker sandbox
 docker sandbox: warning: `plugins.sandbox.colour` in config.json is no setting of docker sandbox
@@ -98,14 +115,25 @@ fn config_shows_a_trusted_project_and_who_overrules_it() {
     test.docker("sandbox config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE SOURCE
-mode             none  `[ROOT]/work/repo/agent.yaml` line 1
-weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
-may-allow        -     there is no policy /etc/docker/sandbox-policy.json
-allow            -     the default
-quiet-rule       -     the default
-detect-timeout   10s   the default
-audit            -     the default
+SETTING          VALUE          SOURCE
+mode             none           `[ROOT]/work/repo/agent.yaml` line 1
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
     test.set("DOCKER_SANDBOX", "required").docker("sandbox config --format json").is(str![[r#"
@@ -147,6 +175,16 @@ exit 0
       "name": "audit",
       "value": null,
       "source": "the default"
+    },
+    {
+      "name": "image",
+      "value": "busybox:latest",
+      "source": "the default"
+    },
+...
+      "name": "warm-idle",
+      "value": "30m",
+      "source": "the default"
     }
   ],
   "warnings": []
@@ -162,14 +200,25 @@ fn config_needs_no_docker() {
     test.direct("config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE    SOURCE
-mode             required the default
-weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
-may-allow        -        there is no policy /etc/docker/sandbox-policy.json
-allow            -        the default
-quiet-rule       -        the default
-detect-timeout   10s      the default
-audit            -        the default
+SETTING          VALUE          SOURCE
+mode             required       the default
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
 }
@@ -185,6 +234,54 @@ hint: set it to one of the three:
     export DOCKER_SANDBOX=required
 hint: or take it away:
     unset DOCKER_SANDBOX
+
+"#]]);
+}
+
+#[test]
+fn what_one_shot_commands_may_use_is_checked_whatever_is_started() {
+    let test = TestEnvironment::with_gvisor();
+    test.user(r#"{"memory": "1GiB", "warm": "1,/home/me/app=3", "disk": "none"}"#);
+    test.docker("sandbox config").is(str![[r#"
+exit 0
+--- stdout
+SETTING          VALUE            SOURCE
+mode             required         the default
+weakest-mode     -                there is no policy /etc/docker/sandbox-policy.json
+may-allow        -                there is no policy /etc/docker/sandbox-policy.json
+allow            -                the default
+quiet-rule       -                the default
+detect-timeout   10s              the default
+audit            -                the default
+image            busybox:latest   the default
+cpus             2                the default
+memory           1g               `plugins.sandbox.memory` in `[ROOT]/home/.docker/config.json`
+memory-swap      1g               the default
+pids-limit       512              the default
+disk             -                `plugins.sandbox.disk` in `[ROOT]/home/.docker/config.json`
+timeout          5m               the default
+max-output       16m              the default
+max-concurrent   10               the default
+warm             1,/home/me/app=3 `plugins.sandbox.warm` in `[ROOT]/home/.docker/config.json`
+warm-idle        30m              the default
+
+"#]]);
+    test.user(r#"{"memory": "1g", "memory-swap": "512m"}"#);
+    test.docker("sandbox run img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: `plugins.sandbox.memory-swap` in `[ROOT]/home/.docker/config.json`: `512m` is memory and swap together, and less than the memory alone, `1g` by `plugins.sandbox.memory` in `[ROOT]/home/.docker/config.json`
+hint: leave it out for no swap, or give it more:
+    ${EDITOR:-vi} [ROOT]/home/.docker/config.json
+
+"#]]);
+    test.user("{\"cpus\": \"2\",\n\"pids-limit\": \"39\"}");
+    test.docker("sandbox run img").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: `[ROOT]/home/.docker/config.json` line 2: `pids-limit`: `39` is too few: gVisor itself needs 40
+hint: correct it:
+    ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
 }

@@ -32,14 +32,25 @@ fn the_machine_itself_is_not_touched() {
     test.docker("sandbox config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE    SOURCE
-mode             required the default
-weakest-mode     required the machine's policy /etc/docker/sandbox-policy.json
-may-allow        -        the machine's policy /etc/docker/sandbox-policy.json
-allow            -        the default
-quiet-rule       -        the default
-detect-timeout   10s      the default
-audit            -        the default
+SETTING          VALUE          SOURCE
+mode             required       the default
+weakest-mode     required       the machine's policy /etc/docker/sandbox-policy.json
+may-allow        -              the machine's policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
     assert!(!std::path::Path::new("/etc/docker/sandbox-policy.json").exists());
@@ -275,6 +286,16 @@ exit 0
       "name": "audit",
       "value": null,
       "source": "the default"
+    },
+    {
+      "name": "image",
+      "value": "busybox:latest",
+      "source": "the default"
+    },
+...
+      "name": "warm-idle",
+      "value": "30m",
+      "source": "the default"
     }
   ],
   "warnings": []
@@ -284,14 +305,25 @@ exit 0
     test.set("DOCKER_SANDBOX", "none").docker("sandbox config").is(str![[r#"
 exit 1
 --- stdout
-SETTING          VALUE     SOURCE
-mode             none      the environment variable `DOCKER_SANDBOX`
-weakest-mode     preferred the machine's policy /etc/docker/sandbox-policy.json
-may-allow        -         the machine's policy /etc/docker/sandbox-policy.json
-allow            -         the default
-quiet-rule       -         the default
-detect-timeout   10s       the default
-audit            -         the default
+SETTING          VALUE          SOURCE
+mode             none           the environment variable `DOCKER_SANDBOX`
+weakest-mode     preferred      the machine's policy /etc/docker/sandbox-policy.json
+may-allow        -              the machine's policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 --- stderr
 docker sandbox: this machine's policy (/etc/docker/sandbox-policy.json) allows nothing weaker than `preferred`; the environment variable `DOCKER_SANDBOX` asks for `none`
 hint: run it as the policy allows:

@@ -41,14 +41,25 @@ docker --context x create --runtime=runsc img
     test.docker("sandbox config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE    SOURCE
-mode             required the default
-weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
-may-allow        -        there is no policy /etc/docker/sandbox-policy.json
-allow            -        the default
-quiet-rule       -        the default
-detect-timeout   10s      the default
-audit            -        the default
+SETTING          VALUE          SOURCE
+mode             required       the default
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 --- stderr
 docker sandbox: warning: ignored `sandbox: none` in `[ROOT]/work/repo/agent.yaml` line 1: a project may not weaken the sandbox by itself; if you trust it: docker sandbox trust [ROOT]/work/repo/agent.yaml
 

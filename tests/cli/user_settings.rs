@@ -192,14 +192,25 @@ fn a_link_to_a_file_is_followed() {
     test.docker("sandbox config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE SOURCE
-mode             none  `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
-may-allow        -     there is no policy /etc/docker/sandbox-policy.json
-allow            -     the default
-quiet-rule       -     the default
-detect-timeout   10s   the default
-audit            -     the default
+SETTING          VALUE          SOURCE
+mode             none           `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
 }
@@ -213,55 +224,99 @@ fn docker_config_and_the_option_config_move_the_file() {
     test.docker("sandbox config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE    SOURCE
-mode             required `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
-weakest-mode     -        there is no policy /etc/docker/sandbox-policy.json
-may-allow        -        there is no policy /etc/docker/sandbox-policy.json
-allow            -        the default
-quiet-rule       -        the default
-detect-timeout   10s      the default
-audit            -        the default
+SETTING          VALUE          SOURCE
+mode             required       `plugins.sandbox.mode` in `[ROOT]/home/.docker/config.json`
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
     let folder = test.path("a");
     test.set("DOCKER_CONFIG", folder).docker("sandbox config").is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE     SOURCE
-mode             preferred `plugins.sandbox.mode` in `[ROOT]/a/config.json`
-weakest-mode     -         there is no policy /etc/docker/sandbox-policy.json
-may-allow        -         there is no policy /etc/docker/sandbox-policy.json
-allow            -         the default
-quiet-rule       -         the default
-detect-timeout   10s       the default
-audit            -         the default
+SETTING          VALUE          SOURCE
+mode             preferred      `plugins.sandbox.mode` in `[ROOT]/a/config.json`
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
     let other = test.path("b");
     test.docker(&format!("--config {} sandbox config", other.display())).is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE SOURCE
-mode             none  `plugins.sandbox.mode` in `[ROOT]/b/config.json`
-weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
-may-allow        -     there is no policy /etc/docker/sandbox-policy.json
-allow            -     the default
-quiet-rule       -     the default
-detect-timeout   10s   the default
-audit            -     the default
+SETTING          VALUE          SOURCE
+mode             none           `plugins.sandbox.mode` in `[ROOT]/b/config.json`
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
     test.docker(&format!("--config=/nowhere --config={} sandbox config", other.display())).is(str![[r#"
 exit 0
 --- stdout
-SETTING          VALUE SOURCE
-mode             none  `plugins.sandbox.mode` in `[ROOT]/b/config.json`
-weakest-mode     -     there is no policy /etc/docker/sandbox-policy.json
-may-allow        -     there is no policy /etc/docker/sandbox-policy.json
-allow            -     the default
-quiet-rule       -     the default
-detect-timeout   10s   the default
-audit            -     the default
+SETTING          VALUE          SOURCE
+mode             none           `plugins.sandbox.mode` in `[ROOT]/b/config.json`
+weakest-mode     -              there is no policy /etc/docker/sandbox-policy.json
+may-allow        -              there is no policy /etc/docker/sandbox-policy.json
+allow            -              the default
+quiet-rule       -              the default
+detect-timeout   10s            the default
+audit            -              the default
+image            busybox:latest the default
+cpus             2              the default
+memory           4g             the default
+memory-swap      4g             the default
+pids-limit       512            the default
+disk             -              the default
+timeout          5m             the default
+max-output       16m            the default
+max-concurrent   10             the default
+warm             0              the default
+warm-idle        30m            the default
 
 "#]]);
 }
