@@ -103,7 +103,6 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         policy,
         detect_timeout,
         audit,
-        one_shot: user.one_shot,
         current_context: config.current_context,
         unknown_keys,
     })

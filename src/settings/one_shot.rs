@@ -1,13 +1,13 @@
 //! The settings of one-shot commands: what they run in, what they may use, and how many there may be.
 
-mod values;
+pub mod values;
 
 use std::path::Path;
 use std::time::Duration;
 
-pub use values::{
-    Cpus, Swap, Warm, cpus, disk, image, max_concurrent, max_output, memory, memory_swap, pids_limit, size,
-    size_text, warm,
+pub use values::{Cpus, Swap, Warm};
+use values::{
+    cpus, disk, image, max_concurrent, max_output, memory, memory_swap, pids_limit, size_text, warm,
 };
 
 use super::decide::{Origin, Sourced};

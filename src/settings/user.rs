@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::exceptions;
 use super::mode::Mode;
-use super::one_shot::{self, OneShot};
 use crate::docker::config_file::{self, ConfigFile, Setting};
 use crate::error::Error;
 
 /// The keys we know. `hooks` and `error-hooks` beside them are for Docker itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct UserSettings {
     /// `mode`: see [`Mode`].
     pub mode: Option<Mode>,
@@ -22,8 +21,6 @@ pub struct UserSettings {
     pub allow: Option<Vec<&'static str>>,
     /// `quiet-rule`: rules that say nothing.
     pub quiet: Option<Vec<&'static str>>,
-    /// Those of `do`.
-    pub one_shot: OneShot,
 }
 
 /// Keys that mean something, to us or to Docker.
@@ -61,13 +58,11 @@ impl UserSettings {
             detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
             allow: read(file, path, "allow", exceptions::allowable)?,
             quiet: read(file, path, "quiet-rule", exceptions::known)?,
-            one_shot: OneShot::of(file, path)?,
         })
     }
 }
 
-/// Reads the value of `key`, if there is one.
-pub(super) fn read<T>(
+fn read<T>(
     file: &ConfigFile,
     path: &Path,
     key: &str,

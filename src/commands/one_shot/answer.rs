@@ -33,7 +33,7 @@ fn text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyhow::
     let Outcome { ended, prepared, .. } = &outcome;
     for (name, output) in [("output", &ended.stdout), ("error output", &ended.stderr)] {
         if output.truncated {
-            let limit = crate::settings::one_shot::written(prepared.max_output());
+            let limit = crate::settings::one_shot::values::size_text(prepared.max_output());
             ui::warn(&format!(
                 "the command's {name} was cut off after {limit} of {} bytes (`--max-output`)",
                 output.total

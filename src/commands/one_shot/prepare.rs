@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::request::{Access, Request};
-use super::specification::Specification;
+use super::specification::{self, Specification};
 use crate::commands::run::{self, Plan, Verb};
 use crate::context::Context;
 use crate::docker::ask;
@@ -19,7 +19,6 @@ use crate::sandbox::guard;
 use crate::sandbox::labels::{Kind, Labels};
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
-use crate::settings::one_shot;
 use crate::ui;
 
 /// How much later than everybody else `prune` may take a container that should be gone.
@@ -71,17 +70,11 @@ pub(super) fn prepare(
     if let Some(file) = settings.decision.ignored.as_ref().filter(|_| pass.tells) {
         ui::warn(&load::ignored_project(context, file));
     }
-    let specification = Specification::of(context, request, &settings.one_shot, terminal)?;
+    let settled = specification::settled(request, &settings.one_shot)?;
+    let specification = Specification::of(context, request, &settled, terminal)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
-    let spares = match &request.warm {
-        Some(text) => one_shot::warm(text).map_err(|problem| {
-            Error::new(format!("`--warm` on the command line: {problem}"))
-                .hint("give a number:", context.command_line(["do", "--warm", "2", "…"]))
-        })?,
-        None => settings.one_shot.warm.value.clone(),
-    };
-    let spares = spares.of(&specification.project);
+    let spares = settled.warm.value.of(&specification.project) as usize;
     let words = specification.line(request);
     let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
     let line = line.with_ours(request.ours.clone());
@@ -116,8 +109,8 @@ pub(super) fn prepare(
         runtime: plan.runtime,
         relied_on: plan.relied_on,
         spares,
-        warm_idle: settings.one_shot.warm_idle.value,
-        max_concurrent: settings.one_shot.max_concurrent.value,
+        warm_idle: settled.warm_idle.value,
+        max_concurrent: settled.max_concurrent.value as usize,
         limit: settings.detect_timeout.value,
         mode: settings.decision.mode.value,
         specification,

@@ -9,7 +9,9 @@ use super::request::{Access, Folder, Request};
 use crate::context::Context;
 use crate::error::Error;
 use crate::sandbox::{bind, git, isolated};
-use crate::settings::one_shot::{self, OneShot};
+use crate::settings::decide::{Origin, Sourced};
+use crate::settings::one_shot::{Cpus, OneShot, Swap, values};
+use crate::settings::user::parse_duration;
 use crate::ui::{plain, shown};
 
 /// The home folder in the sandbox, where nobody names another: an image's own would be hidden.
@@ -53,65 +55,60 @@ pub(super) struct Limits {
     pub(super) max_output: u64,
 }
 
-/// Takes the option's value if it was given, else the setting's.
-fn settle<T: Clone>(
+/// Puts the option's value, if it was given, in the place of the setting's.
+fn settle<T>(
+    setting: &mut Sourced<T>,
     option: &str,
     given: Option<&String>,
     parse: impl Fn(&str) -> Result<T, String>,
-    setting: &T,
-) -> Result<T, Error> {
-    let Some(text) = given else { return Ok(setting.clone()) };
-    parse(text).map_err(|problem| {
+) -> Result<(), Error> {
+    let Some(text) = given else { return Ok(()) };
+    let value = parse(text).map_err(|problem| {
         let example = format!("docker sandbox do {option} VALUE …");
         Error::new(format!("`{option}` on the command line: {problem}"))
             .hint("give it a value that fits:", example)
-    })
+    })?;
+    *setting = Sourced { value, origin: Origin::Flag(format!("{option}={text}")) };
+    Ok(())
+}
+
+/// The settings of `do` with what the command line says instead.
+pub(super) fn settled(request: &Request, settings: &OneShot) -> Result<OneShot, Error> {
+    let mut all = settings.clone();
+    // With other memory, swap is as much as before: the setting's only if it was one.
+    if request.memory.is_some() && matches!(all.memory_swap.value, Swap::Total(_)) {
+        all.memory_swap = Sourced { value: Swap::None, origin: Origin::Default };
+    }
+    settle(&mut all.image, "--image", request.image.as_ref(), values::image)?;
+    settle(&mut all.cpus, "--cpus", request.cpus.as_ref(), values::cpus)?;
+    settle(&mut all.memory, "--memory", request.memory.as_ref(), values::memory)?;
+    settle(&mut all.memory_swap, "--memory-swap", request.memory_swap.as_ref(), values::memory_swap)?;
+    settle(&mut all.pids_limit, "--pids-limit", request.pids_limit.as_ref(), values::pids_limit)?;
+    settle(&mut all.disk, "--disk", request.disk.as_ref(), values::disk)?;
+    settle(&mut all.timeout, "--timeout", request.timeout.as_ref(), parse_duration)?;
+    settle(&mut all.max_output, "--max-output", request.max_output.as_ref(), values::max_output)?;
+    settle(&mut all.warm, "--warm", request.warm.as_ref(), values::warm)?;
+    all.check()?;
+    Ok(all)
 }
 
 impl Limits {
-    fn of(request: &Request, settings: &OneShot) -> Result<Self, Error> {
-        let memory = settle("--memory", request.memory.as_ref(), one_shot::memory, &settings.memory.value)?;
-        let no_swap = i64::try_from(memory).unwrap_or(i64::MAX);
-        let swap = settings.memory_swap.value.filter(|_| request.memory.is_none()).unwrap_or(no_swap);
-        let memory_swap =
-            settle("--memory-swap", request.memory_swap.as_ref(), one_shot::memory_swap, &swap)?;
-        if memory_swap != one_shot::UNLIMITED && memory_swap < no_swap {
-            let (memory, swap) = (one_shot::written(memory), one_shot::written(memory_swap.unsigned_abs()));
-            let problem = format!("`--memory-swap` is `{swap}`, and counts memory too, which is `{memory}`");
-            return Err(Error::new(problem).hint(
-                "for no swap, make both the same:",
-                format!("docker sandbox do --memory-swap {memory} …"),
-            ));
+    fn of(settled: &OneShot) -> Self {
+        let mut cpus = settled.cpus.value;
+        if settled.cpus.origin == Origin::Default {
+            // Docker refuses more than there are.
+            let there = std::thread::available_parallelism().map_or(1, |count| count.get());
+            cpus = cpus.min(Cpus::whole(u32::try_from(there).unwrap_or(1)));
         }
-        Ok(Self {
-            cpus: settle("--cpus", request.cpus.as_ref(), one_shot::cpus, &settings.cpus.value)?,
-            memory,
-            memory_swap,
-            pids: settle(
-                "--pids-limit",
-                request.pids_limit.as_ref(),
-                one_shot::pids_limit,
-                &settings.pids_limit.value,
-            )?,
-            disk: settle(
-                "--disk",
-                request.disk.as_ref(),
-                |text| one_shot::size(text).map(Some),
-                &settings.disk.value,
-            )?,
-            timeout: settle(
-                "--timeout",
-                request.timeout.as_ref(),
-                crate::settings::user::parse_duration,
-                &settings.timeout.value,
-            )?,
-            max_output: settle(
-                "--max-output",
-                request.max_output.as_ref(),
-                one_shot::size,
-                &settings.max_output.value,
-            )?,
-        })
+        Self {
+            cpus: cpus.to_string(),
+            memory: settled.memory.value,
+            memory_swap: settled.memory_and_swap(),
+            pids: settled.pids_limit.value,
+            disk: settled.disk.value,
+            timeout: settled.timeout.value,
+            max_output: settled.max_output.value,
+        }
     }
 
     /// Options of `docker run`.
@@ -131,7 +128,7 @@ impl Specification {
     pub(super) fn of(
         context: &Context,
         request: &Request,
-        settings: &OneShot,
+        settled: &OneShot,
         terminal: bool,
     ) -> anyhow::Result<Self> {
         let project = context.environment.folder_in_words.clone();
@@ -159,12 +156,11 @@ impl Specification {
         if request.access == Access::Discard {
             check_discard(&project, user.as_deref())?;
         }
-        let image = settle("--image", request.image.as_ref(), one_shot::image, &settings.image.value)?;
         let network = request.network.clone().unwrap_or_else(|| "none".into());
         let is_isolated = network == isolated::NAME;
         Ok(Self {
-            image,
-            limits: Limits::of(request, settings)?,
+            image: settled.image.value.clone(),
+            limits: Limits::of(settled),
             access: request.access,
             workdir: request.workdir.as_deref().map_or_else(|| project.clone(), absolute),
             mounts,
