@@ -1,13 +1,14 @@
 #!/bin/sh
 # Measures what docker-sandbox costs beside plain docker: pairs of commands in turn on a real engine, medians and ratios.
-# These are figures of the machine they were taken on; only the ratios travel.
+# Then it runs hundreds of commands, and kills some, and counts what is left. These are figures of the machine they were taken on; only the ratios travel.
 set -eu
 
 usage() {
     cat <<'USAGE'
-Usage: ./bench.sh [--pairs N] [--save]
+Usage: ./bench.sh [--pairs N] [--only WORD] [--save]
 
   --pairs N   how many pairs each row is measured with (default: 30)
+  --only WORD measure only the rows with that word in them, and count nothing
   --save      write the table into docs/performance.md as well
   -h, --help  show this
 
@@ -18,11 +19,17 @@ USAGE
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 pairs=30
 save=no
+only=
 while [ $# -gt 0 ]; do
     case $1 in
     --pairs)
         [ $# -gt 1 ] || { echo 'bench.sh: --pairs needs a number' >&2; exit 2; }
         pairs=$2
+        shift
+        ;;
+    --only)
+        [ $# -gt 1 ] || { echo 'bench.sh: --only needs a word' >&2; exit 2; }
+        only=$2
         shift
         ;;
     --save) save=yes ;;
@@ -81,6 +88,34 @@ the metadata answer${tab}$direct docker-cli-plugin-metadata${tab}\`docker --vers
 \`docker run --runtime=runsc\` (gVisor itself)${tab}$runsc${tab}\`docker run\` (runc)${tab}docker run --rm --runtime=runc $image true
 ROWS
 
+# One command: what `do` sets, in plain words.
+limits="--cpus 2 --memory 4g --memory-swap 4g --pids-limit 512 --cap-drop ALL --security-opt no-new-privileges"
+places="--read-only --tmpfs /tmp:exec,mode=1777 --tmpfs /home/sandbox:exec,mode=1777 --network none"
+same="docker run --rm -i --runtime=runsc $limits $places --mount type=bind,src=$work/folder,dst=$work/folder,readonly -w $work/folder $image true"
+one="do --image $image"
+# Spares are made in the background; a command that finds none starts cold.
+cat >"$work/ready" <<READY
+#!/bin/sh
+tries=0
+until ls "$HOME"/.local/share/docker-sandbox/do/*/spares/*.ready >/dev/null 2>&1; do
+    tries=\$((tries + 1))
+    [ \$tries -lt 1000 ] || { echo 'bench.sh: no spare in 20 s' >&2; exit 1; }
+    sleep 0.02
+done
+READY
+chmod +x "$work/ready"
+cat >>"$work/rows" <<ROWS
+\`docker-sandbox do\` (called directly)${tab}$direct $one true${tab}the same by \`docker run --runtime=runsc\`${tab}$same
+\`docker sandbox do\`${tab}docker sandbox $one true${tab}the same by \`docker run --runtime=runsc\`${tab}$same
+\`docker-sandbox do --warm 1\` (called directly)${tab}$direct $one --warm 1 true${tab}the same by \`docker run --runtime=runsc\`${tab}$same${tab}$work/ready
+\`docker sandbox do --warm 1\`${tab}docker sandbox $one --warm 1 true${tab}the same by \`docker run --runtime=runsc\`${tab}$same${tab}$work/ready
+\`docker-sandbox do --warm 1\` (called directly)${tab}$direct $one --warm 1 true${tab}\`docker run\` (runc), without limits${tab}docker run --rm -i $image true${tab}$work/ready
+ROWS
+if [ -n "$only" ]; then
+    grep -e "$only" "$work/rows" >"$work/some" || { printf 'bench.sh: no row has: %s\n' "$only" >&2; exit 2; }
+    mv "$work/some" "$work/rows"
+fi
+
 made=yes
 docker volume create "$things" >/dev/null
 docker network create "$things" >/dev/null
@@ -89,7 +124,10 @@ version=$(docker version --format 'CLI {{.Client.Version}}, engine {{.Server.Ver
 {
     printf 'Docker %s; Linux %s; %s processors; %s pairs a row.\n\n' "$version" \
         "$(uname -r | cut -d- -f1)" "$(getconf _NPROCESSORS_ONLN)" "$pairs"
-    "$work/pairs" "$pairs" "$work/rows"
+    # The first spare; where \`do\` is, the working folder is mounted.
+    (cd "$work/folder" && "$direct" do --image "$image" --warm 1 true </dev/null >&2)
+    (cd "$work/folder" && "$work/pairs" "$pairs" "$work/rows")
+    [ -n "$only" ] || { echo; (cd "$work/folder" && "$here/scripts/endurance.sh" "$direct" "$image"); }
 } >"$work/table"
 cat "$work/table"
 

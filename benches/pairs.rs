@@ -1,6 +1,7 @@
 //! Times pairs of commands in turn, A B A B …, and prints a table of medians and of the median of
 //! the pairs' ratios. Called by `bench.sh`: `pairs PAIRS FILE`, the file's lines being
-//! `NAME<TAB>COMMAND<TAB>NAME<TAB>COMMAND`, the words of a command separated by blanks.
+//! `NAME<TAB>COMMAND<TAB>NAME<TAB>COMMAND`, the words of a command separated by blanks; a fifth column is a command that
+//! is run before each of the first, and not timed.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, without the crate")]
 #![expect(
@@ -38,18 +39,21 @@ fn measure(pairs: &str, file: &str) -> Result<(), String> {
     println!("|---|---|---|---|---|---|");
     for row in rows.lines() {
         let columns: Vec<&str> = row.split('\t').collect();
-        let [name_a, a, name_b, b] = columns.as_slice() else {
-            return Err(format!("not four columns: `{row}`"));
+        let (name_a, a, name_b, b, before) = match *columns.as_slice() {
+            [name_a, a, name_b, b] => (name_a, a, name_b, b, None),
+            [name_a, a, name_b, b, before] => (name_a, a, name_b, b, Some(before)),
+            _ => return Err(format!("not four or five columns: `{row}`")),
         };
+        let prepared = |line: &str| before.map_or(Ok(()), |before| time(before).map(drop)).and_then(|()| time(line));
         let (mut times_a, mut times_b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for count in 0..pairs + WARM_UP {
             // Which one comes first changes from pair to pair: neither always finds a warmer machine.
             let (one, other) = if count % 2 == 0 {
-                let one = time(a)?;
+                let one = prepared(a)?;
                 (one, time(b)?)
             } else {
                 let other = time(b)?;
-                (time(a)?, other)
+                (prepared(a)?, other)
             };
             if count >= WARM_UP {
                 times_a.push(one.as_secs_f64());

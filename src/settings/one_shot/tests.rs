@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::values::size;
 use super::*;
 
 fn config(settings: &[(&str, &str)]) -> ConfigFile {
