@@ -125,7 +125,7 @@ version=$(docker version --format 'CLI {{.Client.Version}}, engine {{.Server.Ver
     printf 'Docker %s; Linux %s; %s processors; %s pairs a row.\n\n' "$version" \
         "$(uname -r | cut -d- -f1)" "$(getconf _NPROCESSORS_ONLN)" "$pairs"
     # The first spare; where \`do\` is, the working folder is mounted.
-    (cd "$work/folder" && "$direct" do --image "$image" --warm 1 true </dev/null >&2)
+    (cd "$work/folder" && "$direct" "do" --image "$image" --warm 1 true </dev/null >&2)
     (cd "$work/folder" && "$work/pairs" "$pairs" "$work/rows")
     [ -n "$only" ] || { echo; (cd "$work/folder" && "$here/scripts/endurance.sh" "$direct" "$image"); }
 } >"$work/table"

@@ -36,13 +36,14 @@ left() { # left WHAT
 settle 30
 
 # What one spare costs: the memory that its control group has in use.
-"$plugin" do --image "$image" --warm 1 true </dev/null
+"$plugin" "do" --image "$image" --warm 1 true </dev/null
 tries=0
 until ls "$state"/*/spares/*.ready >/dev/null 2>&1; do
     tries=$((tries + 1))
     [ $tries -lt 500 ] || { echo 'endurance.sh: no spare' >&2; exit 1; }
     sleep 0.02
 done
+# shellcheck disable=SC2016 # Markdown
 printf 'One spare uses %s of memory (`docker sandbox ls`).\n\n' "$("$plugin" ls --filter kind=spare --format '{{.Used}}')"
 "$plugin" prune --force >/dev/null
 settle 30
@@ -51,7 +52,7 @@ left 'a spare and a prune'
 began=$(now)
 count=0
 while [ $count -lt 200 ]; do
-    "$plugin" do --image "$image" true </dev/null
+    "$plugin" "do" --image "$image" true </dev/null
     count=$((count + 1))
 done
 took=$(($(now) - began))
@@ -61,16 +62,17 @@ printf '200 commands in a row: %s ms each; nothing left behind.\n\n' $((took / 2
 
 began=$(now)
 # shellcheck disable=SC2016 # for the inner shell
-seq 200 | xargs -P 8 -I{} sh -c '"$1" do --image "$2" --network isolated true </dev/null' sh "$plugin" "$image"
+seq 200 | xargs -P 8 -I{} sh -c '"$1" "do" --image "$2" --network isolated true </dev/null' sh "$plugin" "$image"
 took=$(($(now) - began))
 settle 60
 left '200 commands, 8 at a time'
+# shellcheck disable=SC2016 # Markdown
 printf '200 commands, 8 at a time, on `--network isolated`: %s ms each; nothing left behind.\n\n' $((took / 200))
 
 count=0
 while [ $count -lt 100 ]; do
     for _ in 1 2 3 4; do
-        "$plugin" do --image "$image" --timeout 5s --warm 1 sleep 4 </dev/null >/dev/null 2>&1 &
+        "$plugin" "do" --image "$image" --timeout 5s --warm 1 sleep 4 </dev/null >/dev/null 2>&1 &
     done
     pids=$(jobs -p)
     # A random moment of the first second, by the random bytes that a shell can read.
@@ -86,4 +88,5 @@ sleep 20
 "$plugin" prune --force >/dev/null
 settle 30
 left 'a hundred that were killed'
+# shellcheck disable=SC2016 # Markdown
 printf '100 commands killed (SIGKILL) within their first second: %s containers right afterwards, none after the deadline and one `prune`.\n' "$soon"
