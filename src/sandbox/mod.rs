@@ -1,5 +1,6 @@
 //! What we add to a container and keep about it on this side.
 
 pub mod audit;
+pub mod labels;
 pub mod names;
 pub mod private_file;
