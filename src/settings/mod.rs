@@ -8,4 +8,5 @@ pub mod mode;
 pub mod policy;
 pub mod project;
 pub mod trust;
+pub mod ttl;
 pub mod user;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::exceptions;
 use super::mode::Mode;
+use super::ttl::Ttl;
 use crate::docker::config_file::{self, ConfigFile, Setting};
 use crate::error::Error;
 
@@ -21,11 +22,13 @@ pub struct UserSettings {
     pub allow: Option<Vec<&'static str>>,
     /// `quiet-rule`: rules that say nothing.
     pub quiet: Option<Vec<&'static str>>,
+    /// `ttl`: how long what nobody waits for may stay, `30d`; `none` for ever.
+    pub ttl: Option<Ttl>,
 }
 
 /// Keys that mean something, to us or to Docker.
-pub const KNOWN: [&str; 7] =
-    ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "hooks", "error-hooks"];
+pub const KNOWN: [&str; 8] =
+    ["mode", "audit", "detect-timeout", "allow", "quiet-rule", "ttl", "hooks", "error-hooks"];
 
 impl UserSettings {
     /// Reads them off `file`, which is at `path`.
@@ -39,6 +42,7 @@ impl UserSettings {
             detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
             allow: read(file, path, "allow", exceptions::allowable)?,
             quiet: read(file, path, "quiet-rule", exceptions::known)?,
+            ttl: read(file, path, "ttl", str::parse)?,
         })
     }
 }
