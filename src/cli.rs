@@ -102,6 +102,10 @@ fn with_our_options(command: Command, verb: &str) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Keep what is written to the root filesystem, for docker cp, commit, stop and start"),
         )
+        .arg(Arg::new("ttl").long("ttl").value_name("DURATION").help(
+            "How long it may stay, running or not, before it is removed; `none` for ever\n\
+             [default: with -d, and for create, the setting `ttl`: 30d]",
+        ))
         .after_help(docker)
 }
 

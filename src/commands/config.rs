@@ -78,6 +78,11 @@ fn rows(settings: &Settings) -> Vec<Row> {
             source: settings.detect_timeout.origin.to_string(),
         },
         Row {
+            name: "ttl",
+            value: Some(settings.ttl.value.to_string()),
+            source: settings.ttl.origin.to_string(),
+        },
+        Row {
             name: "audit",
             value: audit.map(|audit| audit.value.to_string_lossy().into_owned()),
             source: audit.map_or(Origin::Default, |audit| audit.origin.clone()).to_string(),

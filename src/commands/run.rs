@@ -16,7 +16,8 @@ use crate::gvisor::detect::{self, Choice};
 use crate::gvisor::memory::Memory;
 use crate::plugin::caller::Caller;
 use crate::plugin::supervise::Watch;
-use crate::sandbox::audit;
+use crate::sandbox::labels::{self, Kind, Labels};
+use crate::sandbox::{audit, expiry};
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
 use crate::ui::{self, plain, shown};
@@ -83,13 +84,32 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
         ui::warn(&load::ignored_project(context, file));
     }
     let docker = context.docker()?;
-    let plan = plan(context, verb, &docker, &settings, &line, true)?;
+    let expires = expires(verb, &settings, &line);
+    let labels = labels(context, verb, &settings, expires);
+    let plan = plan(context, verb, &docker, &settings, &line, &labels, true)?;
     log(&settings, verb, &plan, image, &line)?;
     plan.warnings.iter().for_each(|warning| ui::warn(warning));
     if line.ours.verbose {
         plan.notes.iter().for_each(|note| ui::note(note));
     }
+    let ledger = expiry::Ledger::of(context, settings.current_context.as_deref());
+    if let Some(expires) = expires {
+        ledger.note(expires);
+    }
+    ledger.prune_on_the_way(&docker);
     start(context, verb, &docker, plan, &line, watch)
+}
+
+/// When it is to go. Who waits for a container knows when it ends; what nobody waits for is forgotten.
+fn expires(verb: Verb, settings: &Settings, line: &RunLine) -> Option<SystemTime> {
+    let asked = line.ours.ttl.is_some() || verb == Verb::Create || line.is_detached();
+    settings.ttl.value.from_now().filter(|_| asked)
+}
+
+fn labels(context: &Context, verb: Verb, settings: &Settings, expires: Option<SystemTime>) -> Vec<OsString> {
+    let kind = if verb == Verb::Run { Kind::Run } else { Kind::Create };
+    let project = labels::project(&context.environment.folder);
+    Labels { kind, mode: settings.decision.mode.value, project: &project, expires, spec: None }.words()
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.
@@ -125,11 +145,12 @@ pub(super) fn plan(
     docker: &Docker,
     settings: &Settings,
     line: &RunLine,
+    labels: &[OsString],
     names: bool,
 ) -> anyhow::Result<Plan> {
     let mode = &settings.decision.mode;
     if mode.value == Mode::None {
-        return Ok(unsandboxed(docker, settings, line));
+        return Ok(unsandboxed(docker, settings, line, labels));
     }
     let limit = settings.detect_timeout.value;
     let Found { choice, has_gvisor, runtimes, relied_on } = choose(context, docker, settings, line)?;
@@ -146,7 +167,7 @@ pub(super) fn plan(
                 mode.origin
             );
             Ok(Plan {
-                words: line.with_runtime(&ruled.runtime, &ruled.words),
+                words: line.with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
                 registration: format!("{:?}", runtimes.get(&ruled.runtime)),
                 runtime: Some(ruled.runtime),
                 warnings: ruled.warnings,
@@ -156,12 +177,12 @@ pub(super) fn plan(
         }
         // Falling back is for daemons without gVisor, not for arguments that avoid it.
         Choice::Nothing | Choice::Impostor { .. } if mode.value == Mode::Preferred => {
-            Ok(fallen_back(settings, line))
+            Ok(fallen_back(settings, line, labels))
         }
         Choice::NamedIsOther { .. } | Choice::NamedIsMissing { .. }
             if mode.value == Mode::Preferred && !has_gvisor =>
         {
-            Ok(fallen_back(settings, line))
+            Ok(fallen_back(settings, line, labels))
         }
         refused => Err(refusal::explain(context, docker, verb.name(), limit, runtimes, &refused).into()),
     }
@@ -208,17 +229,17 @@ fn choose(context: &Context, docker: &Docker, settings: &Settings, line: &RunLin
 }
 
 /// Mode `preferred` on a daemon without gVisor.
-fn fallen_back(settings: &Settings, line: &RunLine) -> Plan {
+fn fallen_back(settings: &Settings, line: &RunLine, labels: &[OsString]) -> Plan {
     let mode = &settings.decision.mode;
     let what = format!(
         "this container is NOT in gVisor: the daemon has none, and mode `{}`, decided by {}, lets it start",
         mode.value, mode.origin
     );
-    Plan { words: line.words().to_vec(), warnings: vec![what], ..Plan::default() }
+    Plan { words: line.with(labels), warnings: vec![what], ..Plan::default() }
 }
 
 /// Mode `none`: Docker as it is. If it ends up in gVisor all the same, that is said instead of warned.
-fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
+fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine, labels: &[OsString]) -> Plan {
     let mode = &settings.decision.mode;
     // Whatever goes wrong here goes wrong for Docker too, which then says so itself, and at once.
     let limit = settings.detect_timeout.value.min(UNASKED);
@@ -229,7 +250,7 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
     let runtimes = about.runtimes.unwrap_or_default();
     let gvisor =
         !name.is_empty() && matches!(detect::choose(&runtimes, Some(OsStr::new(&name))), Choice::Use { .. });
-    let words = line.words().to_vec();
+    let words = line.with(labels);
     if gvisor {
         let why = format!(
             "mode `{}`, decided by {}; {whose} {}, is gVisor all the same: this container is sandboxed",
@@ -241,7 +262,7 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine) -> Plan {
         return Plan {
             words,
             runtime: Some(name),
-            notes: vec!["nothing was added to Docker's arguments".into()],
+            notes: vec!["nothing but labels was added to Docker's arguments".into()],
             ..Plan::default()
         };
     }

@@ -50,7 +50,7 @@ const GLOBAL_VALUES: &str = "config -c/context -H/host -l/log-level tlscacert tl
 
 /// Ours, on `run` and `create`. See [`crate::docker::run_line::Ours`].
 const OUR_SWITCHES: &str = "no-sandbox verbose no-fix persist";
-const OUR_VALUES: &str = "sandbox detect-timeout allow quiet-rule";
+const OUR_VALUES: &str = "sandbox detect-timeout allow quiet-rule ttl";
 
 impl Flags {
     /// What `docker run` and `docker create` know, as far as we were told, and our own.

@@ -25,6 +25,8 @@ pub struct Ours {
     pub no_fix: bool,
     /// `--persist`: what is written to the root filesystem stays, as it does without gVisor.
     pub persist: bool,
+    /// `--ttl`: how long it may stay.
+    pub ttl: Option<OsString>,
 }
 
 /// A command line with our options taken out. Its words are Docker's, in their order.
@@ -139,15 +141,24 @@ impl RunLine {
     /// every other.
     #[must_use]
     pub fn with_runtime(&self, name: &str, added: &[OsString]) -> Vec<OsString> {
-        let (options, rest) = self.words.split_at(self.parsed.options_end);
         let runtime = OsString::from(format!("--runtime={name}"));
         // If a help text misled us about where the options end, the first word is one all the same.
         let mut words: Vec<OsString> = self.learned.then(|| runtime.clone()).into_iter().collect();
-        words.extend_from_slice(options);
-        words.extend_from_slice(added);
-        words.push(runtime);
-        words.extend_from_slice(rest);
+        words.extend(self.with(&[added, &[runtime]].concat()));
         words
+    }
+
+    /// Docker's words with `added` behind the last option, and the runtime left to Docker.
+    #[must_use]
+    pub fn with(&self, added: &[OsString]) -> Vec<OsString> {
+        let (options, rest) = self.words.split_at(self.parsed.options_end);
+        [options, added, rest].concat()
+    }
+
+    /// Whether nobody waits for the container: `-d`.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.parsed.last("detach").is_some_and(is_on)
     }
 
     /// Docker's words with the values of `--env` taken out: `-e A=b` becomes `-e A=***`.
@@ -212,6 +223,7 @@ impl Ours {
                 "quiet-rule" => ours.quiet.extend(value),
                 "no-fix" => ours.no_fix = switch(option)?,
                 "persist" => ours.persist = switch(option)?,
+                "ttl" => ours.ttl = value,
                 _ => {}
             }
         }
@@ -299,6 +311,15 @@ mod tests {
             "--rm -it --name x -v /a:/b --pids-limit 5 --net host -e A=1 --annotation=a=b img --network=none";
         assert_eq!(joined(&line(text).read_by_the_runtime()), "--pids-limit=5 --net=host --annotation=a=b");
         assert_eq!(joined(&line("--network container:x img").read_by_the_runtime()), "");
+    }
+
+    #[test]
+    fn what_is_added_stands_behind_the_last_option_without_a_runtime_too() {
+        let with = |text: &str| joined(&line(text).with(&["--label=a=b".into()]));
+        assert_eq!(with("--rm img --label c"), "--rm --label=a=b img --label c");
+        assert_eq!(with("-l a=c -- img"), "-l a=c --label=a=b -- img");
+        assert!(line("-itd img").is_detached() && line("--detach=false -d img").is_detached());
+        assert!(!line("-d --detach=false img -d").is_detached());
     }
 
     #[test]

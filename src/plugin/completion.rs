@@ -123,6 +123,7 @@ fn values<'a>(
         .map(pair)
         .to_vec(),
         "detect-timeout" => [("10s", ""), ("60s", "")].map(pair).to_vec(),
+        "ttl" => [("1h", ""), ("1d", ""), ("30d", ""), ("none", "for ever")].map(pair).to_vec(),
         "allow" => rules(|severity| severity == Severity::Deny).map(pair).collect(),
         "quiet-rule" => rules(|severity| severity < Severity::Note).map(pair).collect(),
         _ => return None,

@@ -5,6 +5,7 @@ pub mod bind;
 pub mod claims;
 pub mod env_file;
 pub mod execution;
+pub mod expiry;
 pub mod git;
 pub mod guard;
 pub mod isolated;

@@ -11,6 +11,7 @@ use super::one_shot::OneShot;
 use super::policy::{self, Policy};
 use super::project::{self, ProjectFile};
 use super::trust::Trust;
+use super::ttl::{self, Ttl};
 use super::user::{self, UserSettings};
 use crate::context::Context;
 use crate::docker::config_file::ConfigFile;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub exceptions: Exceptions,
     /// What one-shot commands may use.
     pub one_shot: OneShot,
+    /// How long what nobody waits for may stay.
+    pub ttl: Sourced<Ttl>,
     /// The context that `docker context use` chose.
     pub current_context: Option<String>,
     /// Keys of `plugins.sandbox` that mean nothing to us or to Docker.
@@ -96,10 +99,12 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
     };
     exceptions.allow.extend(of_user(user.allow, "allow"));
     exceptions.quiet.extend(of_user(user.quiet, "quiet-rule"));
+    let ttl = ttl::decide(ours.ttl.as_deref(), user.ttl.map(|value| (value, user_origin("ttl"))))?;
     Ok(Settings {
         decision,
         exceptions,
         one_shot,
+        ttl,
         policy,
         detect_timeout,
         audit,

@@ -9,4 +9,5 @@ pub mod one_shot;
 pub mod policy;
 pub mod project;
 pub mod trust;
+pub mod ttl;
 pub mod user;

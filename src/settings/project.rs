@@ -39,10 +39,15 @@ pub struct ProjectFile {
 /// Every `agent.yaml` from `folder` up to the root of its repository, the nearest first. Outside of
 /// a repository only `folder` itself counts: `/tmp/agent.yaml` is anybody's.
 pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let root =
-        folder.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok()).unwrap_or(folder);
+    let root = root(folder);
     let within = folder.ancestors().take_while(move |folder| folder.starts_with(root));
     within.map(|folder| folder.join(NAME)).filter(|file| file.symlink_metadata().is_ok())
+}
+
+/// The root of the repository that `folder` is in, else `folder`.
+#[must_use]
+pub fn root(folder: &Path) -> &Path {
+    folder.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok()).unwrap_or(folder)
 }
 
 /// Reads `file`; `None` if it says nothing about the sandbox. Trust is not looked at.

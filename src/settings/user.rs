@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::exceptions;
 use super::mode::Mode;
+use super::ttl::Ttl;
 use crate::docker::config_file::{self, ConfigFile, Setting};
 use crate::error::Error;
 
@@ -21,15 +22,18 @@ pub struct UserSettings {
     pub allow: Option<Vec<&'static str>>,
     /// `quiet-rule`: rules that say nothing.
     pub quiet: Option<Vec<&'static str>>,
+    /// `ttl`: how long what nobody waits for may stay, `30d`; `none` for ever.
+    pub ttl: Option<Ttl>,
 }
 
 /// Keys that mean something, to us or to Docker.
-pub const KNOWN: [&str; 18] = [
+pub const KNOWN: [&str; 19] = [
     "mode",
     "audit",
     "detect-timeout",
     "allow",
     "quiet-rule",
+    "ttl",
     "hooks",
     "error-hooks",
     // Of one-shot commands: `one_shot.rs`.
@@ -58,6 +62,7 @@ impl UserSettings {
             detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
             allow: read(file, path, "allow", exceptions::allowable)?,
             quiet: read(file, path, "quiet-rule", exceptions::known)?,
+            ttl: read(file, path, "ttl", str::parse)?,
         })
     }
 }

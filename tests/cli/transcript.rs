@@ -1,5 +1,5 @@
 //! All that can be seen of one call: its exit code, both its outputs, and the exact argv of every
-//! docker that it called.
+//! docker that it called. The labels that every start gets differ each time, and are left out: [`Transcript::labels`].
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -50,7 +50,7 @@ impl Transcript {
         for call in &calls {
             let (program, words) = call.split_first().unwrap();
             let program = if *program == usual { "docker".to_owned() } else { visible(program) };
-            let words: Vec<String> = words.iter().map(visible).collect();
+            let words: Vec<String> = words.iter().filter(|word| !is_label(word)).map(visible).collect();
             let _ = writeln!(text, "{}", [vec![program], words].concat().join(" "));
         }
         Self { text, code: status.code(), stdout, stderr, calls, root: root.display().to_string(), took }
@@ -59,6 +59,19 @@ impl Transcript {
     /// Everything, as snapshots show it before redaction.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What the last docker was told in labels of ours: `KEY=VALUE`, in order.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let last = self.calls.last().map(Vec::as_slice).unwrap_or_default();
+        let labels = last.iter().filter(|word| is_label(word));
+        labels.map(|word| word.to_str().unwrap()["--label=".len()..].to_owned()).collect()
+    }
+
+    /// The words of the last docker, as they are.
+    pub(crate) fn last_words(&self) -> Vec<String> {
+        let last = self.calls.last().map(Vec::as_slice).unwrap_or_default();
+        last.iter().skip(1).map(visible).collect()
     }
 
     /// Compares everything with a snapshot. A section that is not there was empty.
@@ -113,6 +126,11 @@ impl Transcript {
         assert!(!self.stderr.chars().any(|c| c.is_control() && c != '\n'), "{:?}", self.stderr);
         self.is(expected)
     }
+}
+
+/// Whether we add the word to every start.
+fn is_label(word: &OsString) -> bool {
+    word.as_bytes().starts_with(b"--label=docker-sandbox.")
 }
 
 /// A word as a shell would read it back; `$'…'` where it holds what cannot be shown.

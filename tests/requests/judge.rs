@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use docker_sandbox::sandbox::labels::{KEYS, OURS};
+
 use crate::bench::{Bench, Outcome};
 use crate::daemon::{OTHER_GVISOR, RUNSC, Request, SHIM};
 use crate::line::Line;
@@ -161,6 +163,33 @@ fn take_runtime(body: &mut Value) -> String {
     runtime.map_or(String::new(), |runtime| runtime.as_str().map_or(runtime.to_string(), str::to_owned))
 }
 
+/// Takes our labels off the request, all of which must be there, and none other. What the user wrote in their
+/// place, if anything, Docker never hears of.
+fn take_labels(plain: &mut Value, ours: &mut Value) -> Result<(), String> {
+    let user = rustix::process::getuid().as_raw().to_string();
+    for key in KEYS {
+        let missing = || format!("the label `{key}` is missing");
+        let labels = ours["Labels"].as_object_mut().ok_or_else(missing)?;
+        let value = labels.remove(key).ok_or_else(missing)?;
+        let value = value.as_str().ok_or("a label is no text")?;
+        let right = match key {
+            OURS => value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "docker-sandbox.version" => value == env!("CARGO_PKG_VERSION"),
+            "docker-sandbox.owner" => value == user,
+            "docker-sandbox.expires" => value.is_empty() || value.ends_with('Z'),
+            "docker-sandbox.spec" => value.is_empty(),
+            _ => !value.is_empty(),
+        };
+        if !right {
+            return Err(format!("the label `{key}` is `{value}`"));
+        }
+        if let Some(labels) = plain["Labels"].as_object_mut() {
+            labels.remove(key);
+        }
+    }
+    Ok(())
+}
+
 fn parsed(request: &Request) -> Result<Value, String> {
     serde_json::from_slice(&request.body).map_err(|error| format!("no JSON in {}: {error}", request.target))
 }
@@ -184,6 +213,7 @@ fn same_requests(plain: &[Request], ours: &[Request], expected: &str) -> Result<
         let (mut plain, mut ours) = (parsed(plain)?, parsed(ours)?);
         take_runtime(&mut plain);
         same(expected, take_runtime(&mut ours).as_str(), "HostConfig.Runtime")?;
+        take_labels(&mut plain, &mut ours)?;
         sort_what_docker_shuffles(&mut plain);
         sort_what_docker_shuffles(&mut ours);
         let mut differences = Vec::new();

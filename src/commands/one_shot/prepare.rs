@@ -81,7 +81,7 @@ pub(super) fn prepare(
     if specification.isolated {
         make_network(&docker, &settings, &specification)?;
     }
-    let plan = run::plan(context, Verb::Do, &docker, &settings, &line, pass.names || spares == 0)?;
+    let plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], pass.names || spares == 0)?;
     if plan.runtime.is_none() && specification.access == Access::Discard {
         return Err(Error::new(
             "`--discard` works inside gVisor only: the kernel of the host would have to mount for it",
