@@ -44,7 +44,8 @@ fn measure(pairs: &str, file: &str) -> Result<(), String> {
             [name_a, a, name_b, b, before] => (name_a, a, name_b, b, Some(before)),
             _ => return Err(format!("not four or five columns: `{row}`")),
         };
-        let prepared = |line: &str| before.map_or(Ok(()), |before| time(before).map(drop)).and_then(|()| time(line));
+        let prepared =
+            |line: &str| before.map_or(Ok(()), |before| time(before).map(drop)).and_then(|()| time(line));
         let (mut times_a, mut times_b, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for count in 0..pairs + WARM_UP {
             // Which one comes first changes from pair to pair: neither always finds a warmer machine.

@@ -156,6 +156,7 @@ fn one_shot() -> Command {
                 .require_equals(true)
                 .default_missing_value(""),
         )
+        .arg(any("ttl", "DURATION", "When `prune` may take it, whatever it does [default: when its time is over]"))
         .arg(text("warm", "NUMBER", "Keep so many sandboxes like this one ready for the next commands [default: 0]"))
         .arg(flag("no-sandbox", "Run it without gVisor; the same as --sandbox=none"))
         .arg(any("sandbox", "MODE", "How strict to be: `required` (the default), `preferred` or `none`"))

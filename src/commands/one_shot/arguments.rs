@@ -81,6 +81,7 @@ fn ours(matches: &ArgMatches) -> Ours {
         allow: all("allow"),
         quiet: all("quiet-rule"),
         no_fix: matches.get_flag("no-fix"),
+        ttl: matches.get_one::<OsString>("ttl").cloned(),
         ..Ours::default()
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::request::{Access, Request};
-use super::specification::{self, Specification};
+use super::specification::{self, GRACE, Specification};
 use crate::commands::run::{self, Plan, Verb};
 use crate::context::Context;
 use crate::docker::ask;
@@ -15,8 +15,9 @@ use crate::docker::flags::Flags;
 use crate::docker::run_line::RunLine;
 use crate::error::Error;
 use crate::gvisor::memory::Memory;
+use crate::sandbox::expiry::Ledger;
 use crate::sandbox::guard;
-use crate::sandbox::labels::{Kind, Labels};
+use crate::sandbox::labels::{self, Kind, Labels};
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
 use crate::ui;
@@ -44,6 +45,10 @@ pub(crate) struct Prepared {
     /// How long the daemon may take to answer.
     pub(super) limit: Duration,
     mode: Mode,
+    /// The project's folder.
+    project: PathBuf,
+    /// When `prune` may take it, if somebody said so.
+    expires: Option<SystemTime>,
     relied_on: Option<Memory>,
 }
 
@@ -74,7 +79,8 @@ pub(super) fn prepare(
     let specification = Specification::of(context, request, &settled, terminal)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
-    let spares = settled.warm.value.of(&specification.project) as usize;
+    let project = labels::project(&specification.project);
+    let spares = settled.warm.value.of(&project) as usize;
     let words = specification.line(request);
     let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
     let line = line.with_ours(request.ours.clone());
@@ -92,7 +98,12 @@ pub(super) fn prepare(
     if specification.limits.disk.is_some() {
         check_disk(&docker, settings.detect_timeout.value)?;
     }
+    let expires = request.ours.ttl.as_ref().and_then(|_| settings.ttl.value.from_now());
     if pass.tells {
+        let ledger = Ledger::of(context, settings.current_context.as_deref());
+        ledger.prune_on_the_way(&docker);
+        let longest = settled.warm_idle.value + specification.limits.timeout + GRACE + SLACK;
+        ledger.note(expires.unwrap_or_else(|| SystemTime::now() + longest));
         run::log(&settings, Verb::Do, &plan, specification.image.as_ref(), &line)?;
         tell(&plan, request);
     }
@@ -113,6 +124,8 @@ pub(super) fn prepare(
         max_concurrent: settled.max_concurrent.value as usize,
         limit: settings.detect_timeout.value,
         mode: settings.decision.mode.value,
+        project,
+        expires,
         specification,
         docker,
     })
@@ -149,7 +162,7 @@ fn make_network(docker: &Docker, settings: &Settings, specification: &Specificat
     let labels = Labels {
         kind: Kind::Do,
         mode: settings.decision.mode.value,
-        project: &specification.project,
+        project: &labels::project(&specification.project),
         expires: None,
         spec: None,
     };
@@ -206,8 +219,8 @@ impl Prepared {
         let labels = Labels {
             kind,
             mode: self.mode,
-            project: &specification.project,
-            expires: Some(SystemTime::now() + lifetime + SLACK),
+            project: &self.project,
+            expires: Some(self.expires.unwrap_or_else(|| SystemTime::now() + lifetime + SLACK)),
             spec: hash,
         };
         let mut words = vec![OsString::from(verb)];
