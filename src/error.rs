@@ -23,6 +23,28 @@ pub struct Error {
     body: String,
     hints: Vec<Hint>,
     code: Option<u8>,
+    kind: Option<Kind>,
+}
+
+/// What kind of error it is, for programs; most are of none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// There is no docker to start.
+    DockerNotFound,
+    /// The daemon did not answer.
+    DaemonUnreachable,
+    /// The daemon has no gVisor that can be used.
+    NoGvisor,
+    /// A rule forbids it.
+    RuleDenied,
+    /// The machine's policy forbids it.
+    Policy,
+    /// A setting is wrong.
+    Settings,
+    /// A limit cannot be kept to.
+    Limits,
+    /// As many run as may.
+    TooMany,
 }
 
 /// One way out: why or when to take it, and the exact commands.
@@ -67,6 +89,13 @@ impl Error {
         self
     }
 
+    /// Says what kind it is.
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
     /// Sets the exit code; without it, the command's own for failures.
     #[must_use]
     pub fn code(mut self, code: u8) -> Self {
@@ -98,6 +127,12 @@ fn parts(error: &anyhow::Error) -> Vec<&Error> {
     let inner = error.chain().filter_map(|cause| cause.downcast_ref::<Error>());
     let inner = inner.filter(|part| !outer.is_some_and(|outer| std::ptr::eq(outer, *part)));
     outer.into_iter().chain(inner).collect()
+}
+
+/// What kind `error` is, if anybody said.
+#[must_use]
+pub fn kind(error: &anyhow::Error) -> Option<Kind> {
+    parts(error).into_iter().find_map(|part| part.kind)
 }
 
 /// The text of `error`: `docker sandbox: MESSAGE: CAUSE…`, body, hints.

@@ -11,7 +11,7 @@ use crate::docker::info::Runtimes;
 use crate::docker::mounts::{Mount, Mounts, Source};
 use crate::docker::run_line::RunLine;
 use crate::docker::{ask, inspect};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
 use crate::gvisor::rules::host::{HostMount, Place};
@@ -74,7 +74,7 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
         .into_iter()
         .partition(|one| one.rule.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
     if !denied.is_empty() {
-        return Err(refusal(asked, &denied, looked.local).into());
+        return Err(refusal(asked, &denied, looked.local).kind(Kind::RuleDenied).into());
     }
     let place = |one: &Finding| {
         if looked.local || !one.rule.is_about_paths() { "" } else { " (a path of the daemon's machine)" }

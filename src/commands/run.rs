@@ -184,7 +184,10 @@ pub(super) fn plan(
         {
             Ok(fallen_back(settings, line, labels))
         }
-        refused => Err(refusal::explain(context, docker, verb.name(), limit, runtimes, &refused).into()),
+        refused => {
+            let refusal = refusal::explain(context, docker, verb.name(), limit, runtimes, &refused);
+            Err(refusal.kind(error::Kind::NoGvisor).into())
+        }
     }
 }
 

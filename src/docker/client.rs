@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use super::program;
 use super::stop::Stop;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ui::{self, shown};
 
 /// Set for every `docker` that we start, so that our own hook stays silent after it.
@@ -42,6 +42,7 @@ impl Docker {
         let program = program::find(name, path, folder).ok_or_else(|| {
             let place = if name.as_encoded_bytes().contains(&b'/') { "" } else { " on PATH" };
             Error::new(format!("docker is not installed: no program {}{place}", shown(name)))
+                .kind(Kind::DockerNotFound)
                 .hint(
                     "install Docker's command line (Debian, Ubuntu; other systems: https://docs.docker.com/engine/install):",
                     "sudo apt-get install docker.io",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Answer, Docker};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ui::{plain, shown};
 
 /// How long we wait for an answer that needs no daemon.
@@ -24,7 +24,7 @@ pub fn explain(docker: &Docker, asked: &[&str], answer: &Answer) -> Error {
             said.insert_str(0, &version.stderr);
         }
     }
-    classify(docker, asked, &said)
+    classify(docker, asked, &said).kind(Kind::DaemonUnreachable)
 }
 
 /// The error for an answer that is not what Docker's would be.
@@ -52,6 +52,7 @@ pub fn no_docker_engine(docker: &Docker) -> Error {
 pub fn timed_out(docker: &Docker, limit: Duration) -> Error {
     let limit = humantime::format_duration(limit);
     Error::new(format!("the Docker daemon did not answer within {limit}"))
+        .kind(Kind::DaemonUnreachable)
         .hint("see whether it answers at all:", docker.shown(["version"]))
         .hint("restart one that hangs (systemd):", "sudo systemctl restart docker")
         .hint(

@@ -16,7 +16,7 @@ use super::user::{self, UserSettings};
 use crate::context::Context;
 use crate::docker::config_file::ConfigFile;
 use crate::docker::run_line::Ours;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ui::shown;
 
 /// How long the daemon may take to say which runtimes it has.
@@ -119,9 +119,9 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
 /// It does not: who asked for what, and the ways to ask for more.
 pub fn within_policy(context: &Context, settings: &Settings) -> Result<(), Error> {
     decide::allowed(&settings.decision, settings.policy.as_ref())
-        .map_err(|below| below_policy(context, &below))?;
+        .map_err(|below| below_policy(context, &below).kind(Kind::Policy))?;
     match settings.exceptions.beyond(settings.policy.as_ref()) {
-        Some(allowed) => Err(beyond_policy(context, allowed)),
+        Some(allowed) => Err(beyond_policy(context, allowed).kind(Kind::Policy)),
         None => Ok(()),
     }
 }
