@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::ui;
 
 /// A command failed or a check did.
@@ -24,7 +26,7 @@ pub struct Error {
 }
 
 /// One way out: why or when to take it, and the exact commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hint {
     /// The sentence before the commands.
     pub text: String,
@@ -98,10 +100,29 @@ fn parts(error: &anyhow::Error) -> Vec<&Error> {
     outer.into_iter().chain(inner).collect()
 }
 
+/// What went wrong: `MESSAGE: CAUSE…`.
+#[must_use]
+pub fn message(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+/// What stands between that and the hints; mostly nothing.
+#[must_use]
+pub fn body(error: &anyhow::Error) -> String {
+    let bodies: Vec<&str> = parts(error).iter().map(|part| part.body.trim_end()).collect();
+    bodies.into_iter().filter(|body| !body.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What the user can do about it.
+#[must_use]
+pub fn hints(error: &anyhow::Error) -> Vec<Hint> {
+    parts(error).into_iter().flat_map(|part| part.hints.iter().cloned()).collect()
+}
+
 /// The text of `error`: `docker sandbox: MESSAGE: CAUSE…`, body, hints.
 fn render(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let mut text = format!("docker sandbox: {}\n", causes.join(": "));
+    let mut text = format!("docker sandbox: {}\n", message(error));
     for cause in parts(error) {
         if !cause.body.is_empty() {
             text.push('\n');

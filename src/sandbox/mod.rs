@@ -5,3 +5,4 @@ pub mod claims;
 pub mod env_file;
 pub mod names;
 pub mod private_file;
+pub mod report;
