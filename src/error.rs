@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::ui;
 
 /// A command failed or a check did.
@@ -41,6 +43,8 @@ pub enum Kind {
     Policy,
     /// A setting is wrong.
     Settings,
+    /// The command line is wrong, or a file that it names.
+    Usage,
     /// A limit cannot be kept to.
     Limits,
     /// As many run as may.
@@ -48,7 +52,7 @@ pub enum Kind {
 }
 
 /// One way out: why or when to take it, and the exact commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hint {
     /// The sentence before the commands.
     pub text: String,
@@ -135,10 +139,44 @@ pub fn kind(error: &anyhow::Error) -> Option<Kind> {
     parts(error).into_iter().find_map(|part| part.kind)
 }
 
+/// `result`, its error of this `kind` if nobody said another.
+///
+/// # Errors
+/// As before.
+pub fn or_kind<T>(result: anyhow::Result<T>, kind: Kind) -> anyhow::Result<T> {
+    result.map_err(|mut error| {
+        if self::kind(&error).is_none()
+            && let Some(ours) = error.downcast_mut::<Error>()
+        {
+            ours.kind = Some(kind);
+        }
+        error
+    })
+}
+
+/// What went wrong: `MESSAGE: CAUSE…`.
+#[must_use]
+pub fn message(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+/// What stands between that and the hints; mostly nothing.
+#[must_use]
+pub fn body(error: &anyhow::Error) -> String {
+    let bodies: Vec<&str> = parts(error).iter().map(|part| part.body.trim_end()).collect();
+    bodies.into_iter().filter(|body| !body.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What the user can do about it.
+#[must_use]
+pub fn hints(error: &anyhow::Error) -> Vec<Hint> {
+    parts(error).into_iter().flat_map(|part| part.hints.iter().cloned()).collect()
+}
+
 /// The text of `error`: `docker sandbox: MESSAGE: CAUSE…`, body, hints.
 fn render(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let mut text = format!("docker sandbox: {}\n", causes.join(": "));
+    let mut text = format!("docker sandbox: {}\n", message(error));
     for cause in parts(error) {
         if !cause.body.is_empty() {
             text.push('\n');

@@ -52,6 +52,11 @@ pub(super) fn command() -> Command {
                 .default_missing_value(""),
         )
         .arg(any("ttl", "DURATION", "When `prune` may take it, whatever it does [default: when its time is over]"))
+        .arg(
+            text("format", "FORMAT", "`text`: what the command writes; `json`: one object at its end")
+                .value_parser(["text", "json"])
+                .default_value("text"),
+        )
         .arg(text("warm", "NUMBER", "Keep so many sandboxes like this one ready for the next commands [default: 0]"))
         .arg(flag("no-sandbox", "Run it without gVisor; the same as --sandbox=none"))
         .arg(any("sandbox", "MODE", "How strict to be: `required` (the default), `preferred` or `none`"))

@@ -99,7 +99,13 @@ fn usage(context: &Context, words: &[OsString], error: &clap::Error) -> u8 {
             let verb = words.first().filter(|verb| cli::tree().find_subcommand(verb).is_some());
             let help = verb.cloned().into_iter().chain([OsString::from("--help")]);
             let error = Error::new(problem).hint("see how it is used:", context.command_line(help));
-            error::report(&error.into(), error::USAGE)
+            // As `docker run` ends with a line that it does not understand.
+            let starts = verb.is_some_and(|verb| verb == "do");
+            let code = if starts { error::REFUSED } else { error::USAGE };
+            if starts && one_shot::usage(words, &error) {
+                return code;
+            }
+            error::report(&error.into(), code)
         }
     }
 }

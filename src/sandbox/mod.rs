@@ -13,4 +13,5 @@ pub mod labels;
 pub mod minder;
 pub mod names;
 pub mod private_file;
+pub mod report;
 pub mod spares;

@@ -7,3 +7,4 @@ mod facts;
 mod guides;
 mod links;
 mod rules;
+mod schema;

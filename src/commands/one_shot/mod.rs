@@ -12,6 +12,7 @@ mod answer;
 mod arguments;
 mod attempt;
 mod environment;
+mod object;
 mod prepare;
 mod request;
 mod specification;
@@ -26,10 +27,11 @@ use crate::context::Context;
 use crate::sandbox::claims::{Claim, Claims, Patience, Running, Taken};
 use crate::sandbox::execution::{self, Ended, Event, Inbox, Input, Output};
 use crate::ui;
+pub(crate) use object::report;
 use prepare::{Pass, Prepared};
-pub use request::{Access, Folder, Request, Wait};
+pub(crate) use request::{Access, Folder, Request, Wait};
 
-pub(super) use answer::too_many;
+pub(super) use answer::{too_many, usage};
 pub(crate) use warm::mind;
 
 /// How one is made that is not about the command itself.
@@ -40,6 +42,8 @@ pub(crate) struct Manner {
     pub(crate) terminal: bool,
     /// The words that make our program do the same, for who sees to spares.
     pub(crate) words: Vec<OsString>,
+    /// Whether nobody reads our standard error.
+    pub(crate) silent: bool,
     /// Whether the guard says how the command ended: for who tells more than an exit code.
     pub(crate) reports: bool,
 }
@@ -71,7 +75,12 @@ pub(crate) fn execute(
     inbox: &Inbox,
 ) -> anyhow::Result<Outcome> {
     let prepared = prepare::prepare(context, request, manner.terminal, Pass { tells: true, names: false })?;
-    let claim = claim(context, request, &prepared)?;
+    if !manner.silent {
+        prepared.warnings.iter().for_each(|warning| ui::warn(warning));
+        let notes = prepared.notes.iter().filter(|_| request.ours.verbose);
+        notes.for_each(|note| ui::note(note));
+    }
+    let claim = claim(context, request, manner, &prepared)?;
     let began = (SystemTime::now(), std::time::Instant::now());
     let finish = |(ended, container): (Ended, String), warm, prepared| Outcome {
         ended,
@@ -98,7 +107,12 @@ pub(crate) fn execute(
     Ok(finish(done, false, prepared))
 }
 
-fn claim(context: &Context, request: &Request, prepared: &Prepared) -> anyhow::Result<Claim> {
+fn claim(
+    context: &Context,
+    request: &Request,
+    manner: &Manner,
+    prepared: &Prepared,
+) -> anyhow::Result<Claim> {
     let about = Running {
         container: String::new(),
         command: ui::plain(&ui::shell_line(&request.command)),
@@ -113,7 +127,7 @@ fn claim(context: &Context, request: &Request, prepared: &Prepared) -> anyhow::R
     let most = prepared.max_concurrent;
     let mut told = false;
     let mut waiting = |ahead: usize| {
-        if !std::mem::replace(&mut told, true) {
+        if !manner.silent && !std::mem::replace(&mut told, true) {
             let ahead = if ahead > 0 { format!(", behind {ahead} others") } else { String::new() };
             ui::note(&format!("waiting for one of {most} commands to end{ahead}"));
         }

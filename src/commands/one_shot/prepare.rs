@@ -13,13 +13,15 @@ use crate::docker::client::Docker;
 use crate::docker::daemon::key;
 use crate::docker::flags::Flags;
 use crate::docker::run_line::RunLine;
-use crate::error::Error;
+use crate::error::{self, Error, Kind};
 use crate::gvisor::memory::Memory;
 use crate::sandbox::expiry::Ledger;
 use crate::sandbox::guard;
-use crate::sandbox::labels::{self, Kind, Labels};
+use crate::sandbox::labels::{self, Labels};
+use crate::sandbox::report;
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
+use crate::settings::one_shot::OneShot;
 use crate::ui;
 
 /// How much later than everybody else `prune` may take a container that should be gone.
@@ -44,6 +46,11 @@ pub(crate) struct Prepared {
     pub(super) max_concurrent: usize,
     /// How long the daemon may take to answer.
     pub(super) limit: Duration,
+    /// The warnings that are due.
+    pub(crate) warnings: Vec<String>,
+    /// For `--verbose`.
+    pub(crate) notes: Vec<String>,
+    settled: OneShot,
     mode: Mode,
     /// The project's folder.
     project: PathBuf,
@@ -71,12 +78,11 @@ pub(super) fn prepare(
     terminal: bool,
     pass: Pass,
 ) -> anyhow::Result<Prepared> {
-    let settings = load::load(context, &request.ours)?;
-    if let Some(file) = settings.decision.ignored.as_ref().filter(|_| pass.tells) {
-        ui::warn(&load::ignored_project(context, file));
-    }
-    let settled = specification::settled(request, &settings.one_shot)?;
-    let specification = Specification::of(context, request, &settled, terminal)?;
+    let settings = error::or_kind(load::load(context, &request.ours), Kind::Settings)?;
+    let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
+    let settled =
+        specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
+    let specification = error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
     let project = labels::project(&specification.project);
@@ -105,7 +111,6 @@ pub(super) fn prepare(
         let longest = settled.warm_idle.value + specification.limits.timeout + GRACE + SLACK;
         ledger.note(expires.unwrap_or_else(|| SystemTime::now() + longest));
         run::log(&settings, Verb::Do, &plan, specification.image.as_ref(), &line)?;
-        tell(&plan, request);
     }
     let data = context.environment.data.as_deref().ok_or_else(|| {
         Error::new("there is no folder for our files: HOME is not set").hint("set it:", "export HOME=/root")
@@ -126,16 +131,12 @@ pub(super) fn prepare(
         mode: settings.decision.mode.value,
         project,
         expires,
+        warnings: ignored.into_iter().chain(plan.warnings).collect(),
+        notes: plan.notes,
+        settled,
         specification,
         docker,
     })
-}
-
-fn tell(plan: &Plan, request: &Request) {
-    plan.warnings.iter().for_each(|warning| ui::warn(warning));
-    if request.ours.verbose {
-        plan.notes.iter().for_each(|note| ui::note(note));
-    }
 }
 
 /// The daemon's socket. What it mounts must be this machine's.
@@ -160,7 +161,7 @@ fn local_socket(context: &Context, settings: &Settings, docker: &Docker) -> anyh
 
 fn make_network(docker: &Docker, settings: &Settings, specification: &Specification) -> anyhow::Result<()> {
     let labels = Labels {
-        kind: Kind::Do,
+        kind: labels::Kind::Do,
         mode: settings.decision.mode.value,
         project: &labels::project(&specification.project),
         expires: None,
@@ -211,7 +212,7 @@ impl Prepared {
         &self,
         verb: &str,
         name: &str,
-        kind: Kind,
+        kind: labels::Kind,
         lifetime: Duration,
         hash: Option<&str>,
     ) -> Vec<OsString> {
@@ -232,6 +233,25 @@ impl Prepared {
         words.push(specification.image.clone().into());
         words.extend(specification.guard_words());
         words
+    }
+
+    /// What it may use.
+    pub(super) fn limits(&self) -> report::Limits {
+        report::Limits::from(&self.settled)
+    }
+
+    /// Its image, as far as the daemon knows it.
+    pub(super) fn image(&self) -> report::Image {
+        let name = self.specification.image.clone();
+        let format = "{{.Id}} {{join .RepoDigests \" \"}}";
+        let inspect = self.docker.command(["image", "inspect", "--format", format, &name]);
+        let answer =
+            inspect.answer_within(self.limit).ok().flatten().filter(|answer| answer.status.success());
+        let words: Vec<String> = answer
+            .map(|answer| answer.stdout.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default();
+        let digest = words.get(1).and_then(|named| Some(named.split_once('@')?.1.to_owned()));
+        report::Image { name, id: words.first().cloned(), digest }
     }
 
     /// How long the command may take.

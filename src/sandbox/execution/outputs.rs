@@ -11,11 +11,16 @@ use anyhow::Context as _;
 use super::{Ended, Event};
 use crate::sandbox::guard::{Reader, Report};
 
+/// More than any message of Docker's, a pull's progress aside.
+const MOST_BEFORE: usize = 256 << 10;
+
 /// One output of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Its first bytes, where they are kept.
     pub bytes: Vec<u8>,
+    /// What came before the command: Docker's own words.
+    pub before: Vec<u8>,
     /// How many there were.
     pub total: u64,
     /// Whether some were left out.
@@ -44,7 +49,7 @@ pub(super) struct Expected<'a> {
     pub(super) report: Option<&'a str>,
     /// How many ends it reports.
     pub(super) ends: usize,
-    /// Whether what comes before the command begins is Docker's, and nobody's business: another start follows.
+    /// Whether it reports the beginning too: what comes before it is Docker's.
     pub(super) waits: bool,
 }
 
@@ -127,6 +132,8 @@ impl Flow {
             // What comes behind the command's end is nobody's.
             if self.begun {
                 self.put(&output);
+            } else {
+                self.put_before(&output);
             }
             for report in reports {
                 let _ = self.events.send(Event::Reported(report));
@@ -138,6 +145,13 @@ impl Flow {
         }
         if let Some(reader) = self.reader.take().filter(|_| self.begun) {
             self.put(&reader.end());
+        }
+    }
+
+    fn put_before(&mut self, bytes: &[u8]) {
+        if let Ok(mut kept) = self.kept.lock() {
+            let room = MOST_BEFORE.saturating_sub(kept.before.len()).min(bytes.len());
+            kept.before.extend_from_slice(&bytes[..room]);
         }
     }
 

@@ -97,7 +97,7 @@ impl Pipes {
             let keeps = matches!(execution.output, Output::Kept(_));
             Ok(if keeps { Sink::Memory(limit.unwrap_or(u64::MAX)) } else { Sink::Pass(own(which)?, limit) })
         };
-        let expected = |ends| Expected { report: execution.report, ends, waits: execution.block.is_some() };
+        let expected = |ends| Expected { report: execution.report, ends, waits: execution.report.is_some() };
         if let Some(terminal) = terminal {
             let (reader, writer) = terminal.begin(child)?;
             outputs.add(Which::Stdout, reader, sink(Which::Stdout)?, expected(2), events.clone())?;

@@ -1,0 +1,167 @@
+//! What became of a command, for programs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{Outcome, Request};
+use crate::error::{self, Error, Kind};
+use crate::gvisor::failures;
+use crate::sandbox::execution::{Ended, Kept};
+use crate::sandbox::guard;
+use crate::sandbox::report::{self, Code, Failure, Report};
+use crate::ui::plain;
+
+/// What a signal leaves behind as Docker's exit code of a container that was killed.
+const KILLED: u8 = 128 + 9;
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The report of a command that was started, or of one that was not.
+pub(crate) fn report(request: &Request, done: &anyhow::Result<Outcome>, began: SystemTime) -> Report {
+    match done {
+        Ok(outcome) => started(request, outcome),
+        Err(error) => failed(request, Failure::of(code(error), error), began),
+    }
+}
+
+/// The report of one that was not.
+pub(super) fn failed(request: &Request, failure: Failure, began: SystemTime) -> Report {
+    Report {
+        command: words(request),
+        outcome: report::Outcome::Failed(failure),
+        timed_out: false,
+        oom_killed: false,
+        stdout: output(&Kept::default()),
+        stderr: output(&Kept::default()),
+        started_at: began,
+        duration: began.elapsed().unwrap_or_default(),
+        image: None,
+        container: None,
+        runtime: None,
+        sandboxed: false,
+        warm: false,
+        limits: None,
+    }
+}
+
+fn words(request: &Request) -> Vec<String> {
+    request.command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+fn output(kept: &Kept) -> report::Output {
+    report::Output::of(&kept.bytes, kept.total)
+}
+
+/// The code of an error of ours.
+pub(super) fn code(error: &anyhow::Error) -> Code {
+    match error::kind(error) {
+        Some(Kind::DockerNotFound) => Code::DockerNotFound,
+        Some(Kind::DaemonUnreachable) => Code::DaemonUnreachable,
+        Some(Kind::NoGvisor) => Code::NoGvisor,
+        Some(Kind::RuleDenied) => Code::RuleDenied,
+        Some(Kind::Policy) => Code::Policy,
+        Some(Kind::Settings) => Code::Settings,
+        Some(Kind::Limits) => Code::Limits,
+        Some(Kind::TooMany) => Code::TooMany,
+        Some(Kind::Usage) => Code::Usage,
+        None => Code::Internal,
+    }
+}
+
+fn started(request: &Request, outcome: &Outcome) -> Report {
+    let Outcome { ended, container, warm, started_at, duration, prepared } = outcome;
+    let oom_killed = was_killed(ended) && ran_out_of_memory(outcome);
+    Report {
+        command: words(request),
+        outcome: end(ended),
+        timed_out: ended.timed_out || ended.report == Some(guard::Report::TimedOut),
+        oom_killed,
+        stdout: output(&ended.stdout),
+        stderr: output(&ended.stderr),
+        started_at: *started_at,
+        duration: *duration,
+        image: Some(prepared.image()),
+        container: Some(container.clone()),
+        runtime: prepared.runtime.clone(),
+        sandboxed: prepared.runtime.is_some(),
+        warm: *warm,
+        limits: Some(prepared.limits()),
+    }
+}
+
+/// Whether something ended the container, and not the command itself.
+fn was_killed(ended: &Ended) -> bool {
+    ended.began && ended.report.is_none_or(|report| report == guard::Report::Begins)
+}
+
+fn end(ended: &Ended) -> report::Outcome {
+    let killed = |signal: u8| report::Outcome::Killed(report::signal_name(signal));
+    match ended.report {
+        Some(guard::Report::Exited(code) | guard::Report::NotStarted(code)) => report::Outcome::Exited(code),
+        Some(guard::Report::Signalled(signal)) => killed(signal),
+        Some(guard::Report::TimedOut) => killed(9),
+        Some(guard::Report::Begins) | None if ended.began && ended.code == Some(KILLED) => killed(9),
+        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(ended)),
+    }
+}
+
+/// Why there is no end of a command.
+fn failure(ended: &Ended) -> Failure {
+    let said = String::from_utf8_lossy(&ended.stderr.before).into_owned();
+    if ended.began {
+        let error = Error::new("nobody knows how the command ended: Docker stopped telling")
+            .hint("see whether the daemon answers:", "docker version");
+        return Failure::of(Code::DaemonLost, &error.into());
+    }
+    if ended.stopped_by.is_some() || ended.timed_out {
+        let error = Error::new("the command was told to end before it began");
+        return Failure::of(Code::Stopped, &error.into());
+    }
+    let lower = said.to_lowercase();
+    let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
+    let code = if has(&[
+        "unable to find image",
+        "no such image",
+        "pull access denied",
+        "manifest unknown",
+        "invalid reference format",
+    ]) {
+        Code::Image
+    } else if has(&["cannot connect to the docker daemon", "error during connect"]) {
+        Code::DaemonUnreachable
+    } else {
+        Code::StartFailed
+    };
+    let line = said.lines().rev().find(|line| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with("See 'docker") && !line.starts_with("Run 'docker")
+    });
+    let message = line.map_or_else(|| "Docker gave no reason".to_owned(), |line| plain(line.trim()));
+    let mut error = Error::new(message);
+    if let Some(known) = failures::recognise(&said) {
+        let commands = known.commands.iter().map(|&command| command.to_owned()).collect();
+        error =
+            error.hints([error::Hint { text: format!("gVisor: {}. {}", known.cause, known.fix), commands }]);
+    }
+    Failure::of(code, &error.into())
+}
+
+/// Docker notes it about a container, which is gone; its events are kept for a while.
+fn ran_out_of_memory(outcome: &Outcome) -> bool {
+    let time = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (since, until) = (time(outcome.started_at).to_string(), (time(SystemTime::now()) + 1).to_string());
+    let container = format!("container={}", outcome.container);
+    let words = [
+        "events",
+        "--since",
+        &since,
+        "--until",
+        &until,
+        "--filter",
+        &container,
+        "--filter",
+        "event=oom",
+        "--format",
+        "{{.Action}}",
+    ];
+    let answer = outcome.prepared.docker.command(words).answer_within(LIMIT).ok().flatten();
+    answer.is_some_and(|answer| answer.stdout.contains("oom"))
+}
