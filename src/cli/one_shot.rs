@@ -15,6 +15,8 @@ pub(super) fn command() -> Command {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
     Command::new("do")
+        // As in `docker run`, the last one counts.
+        .args_override_self(true)
         .about("Run one command that you do not trust, in a fresh sandbox that is gone afterwards")
         .long_about(
             "Run one command that you do not trust, in a fresh sandbox that is gone afterwards.\n\n\
@@ -70,7 +72,6 @@ pub(super) fn command() -> Command {
                 .value_name("COMMAND")
                 .num_args(0..)
                 .trailing_var_arg(true)
-                .allow_hyphen_values(true)
                 .value_parser(clap::value_parser!(OsString))
                 .value_hint(ValueHint::CommandWithArguments),
         )

@@ -27,7 +27,6 @@ use crate::context::Context;
 use crate::sandbox::claims::{Claim, Claims, Patience, Running, Taken};
 use crate::sandbox::execution::{self, Ended, Event, Inbox, Input, Output};
 use crate::ui;
-pub(crate) use object::report;
 use prepare::{Pass, Prepared};
 pub(crate) use request::{Access, Folder, Request, Wait};
 

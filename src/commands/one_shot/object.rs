@@ -144,24 +144,19 @@ fn failure(ended: &Ended) -> Failure {
     Failure::of(code, &error.into())
 }
 
-/// Docker notes it about a container, which is gone; its events are kept for a while.
+/// Docker notes that about a container, but not always: it may have ended before the daemon watched its memory. What
+/// nobody killed through Docker, the kernel did. The container is gone; its events are kept for a while.
 fn ran_out_of_memory(outcome: &Outcome) -> bool {
-    let time = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (since, until) = (time(outcome.started_at).to_string(), (time(SystemTime::now()) + 1).to_string());
+    let time = |time: SystemTime| {
+        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
+    };
+    let (since, until) = (time(outcome.started_at), time(SystemTime::now()));
     let container = format!("container={}", outcome.container);
-    let words = [
-        "events",
-        "--since",
-        &since,
-        "--until",
-        &until,
-        "--filter",
-        &container,
-        "--filter",
-        "event=oom",
-        "--format",
-        "{{.Action}}",
-    ];
+    let words =
+        ["events", "--since", &since, "--until", &until, "--filter", &container, "--format", "{{.Action}}"];
     let answer = outcome.prepared.docker.command(words).answer_within(LIMIT).ok().flatten();
-    answer.is_some_and(|answer| answer.stdout.contains("oom"))
+    let Some(answer) = answer.filter(|answer| answer.status.success()) else { return false };
+    let has = |action: &str| answer.stdout.lines().any(|line| line == action);
+    has("oom") || has("die") && !has("kill")
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::request::{Access, Request};
 use super::specification::{self, GRACE, Specification};
-use crate::commands::run::{self, Plan, Verb};
+use crate::commands::run::{self, Verb};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
@@ -113,7 +113,9 @@ pub(super) fn prepare(
         run::log(&settings, Verb::Do, &plan, specification.image.as_ref(), &line)?;
     }
     let data = context.environment.data.as_deref().ok_or_else(|| {
-        Error::new("there is no folder for our files: HOME is not set").hint("set it:", "export HOME=/root")
+        Error::new("there is no folder for our files: HOME is not set")
+            .kind(Kind::Settings)
+            .hint("set it:", "export HOME=/root")
     })?;
     let behind = 1 + request.command.len();
     let options = plan.words.len().saturating_sub(behind);
@@ -243,15 +245,19 @@ impl Prepared {
     /// Its image, as far as the daemon knows it.
     pub(super) fn image(&self) -> report::Image {
         let name = self.specification.image.clone();
-        let format = "{{.Id}} {{join .RepoDigests \" \"}}";
+        let format = "{{.Id}} {{json .RepoDigests}}";
         let inspect = self.docker.command(["image", "inspect", "--format", format, &name]);
         let answer =
             inspect.answer_within(self.limit).ok().flatten().filter(|answer| answer.status.success());
-        let words: Vec<String> = answer
-            .map(|answer| answer.stdout.split_whitespace().map(str::to_owned).collect())
-            .unwrap_or_default();
-        let digest = words.get(1).and_then(|named| Some(named.split_once('@')?.1.to_owned()));
-        report::Image { name, id: words.first().cloned(), digest }
+        let (id, digests) = answer
+            .and_then(|answer| {
+                answer.stdout.trim().split_once(' ').map(|(id, rest)| (id.to_owned(), rest.to_owned()))
+            })
+            .unzip();
+        let digests: Vec<String> =
+            digests.and_then(|text| serde_json::from_str::<Option<_>>(&text).ok()?).unwrap_or_default();
+        let digest = digests.first().and_then(|named| Some(named.split_once('@')?.1.to_owned()));
+        report::Image { name, id, digest }
     }
 
     /// How long the command may take.
