@@ -2,6 +2,8 @@
 //! library, which the plugin carries. It runs in containers, so it is Linux's wherever the plugin runs; where this
 //! build's target is another system, the plugin carries none, and `do` says so.
 
+#![expect(clippy::expect_used, reason = "a build that cannot go on panics")]
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;

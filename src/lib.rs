@@ -10,11 +10,14 @@ pub mod docker;
 pub mod doctor;
 pub mod error;
 pub mod gvisor;
+mod one_command;
 pub mod plugin;
 pub mod sandbox;
 pub mod settings;
 pub mod setup;
 pub mod ui;
+
+pub use one_command::{Failed, Finished, Sandbox};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,7 +66,7 @@ fn dispatch(args: &[OsString]) -> u8 {
             finish(plugin::completion::answer(&context, words, *described), error::FAILURE)
         }
         Call::Witness => plugin::witness::run(),
-        Call::Minder(task, words) => commands::mind(&context, task, words),
+        Call::Minder(task, words) => commands::one_shot::mind(&context, task, words),
         Call::Command(words) => commands::dispatch(&context, words, args),
     }
 }

@@ -4,7 +4,7 @@ mod aftermath;
 mod alias;
 mod config;
 mod doctor;
-mod one_shot;
+pub(crate) mod one_shot;
 mod persist;
 mod refusal;
 mod rules;
@@ -14,8 +14,6 @@ mod trust;
 mod version;
 
 use std::ffi::OsString;
-
-pub(crate) use one_shot::mind;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;

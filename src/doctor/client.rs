@@ -21,13 +21,6 @@ use crate::ui::shell_line;
 
 /// The plugin's file in each folder.
 const FILE: &str = "docker-sandbox";
-/// Where Docker looks after the user's folders. Source: docker/cli `cli-plugins/manager/manager_unix.go`.
-const SYSTEM_FOLDERS: [&str; 4] = [
-    "/usr/local/lib/docker/cli-plugins",
-    "/usr/local/libexec/docker/cli-plugins",
-    "/usr/lib/docker/cli-plugins",
-    "/usr/libexec/docker/cli-plugins",
-];
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Returns docker, if there is one.
@@ -90,7 +83,7 @@ fn plugin(context: &Context) -> Check {
     let extra = config.as_deref().and_then(|path| std::fs::read(path).ok());
     let extra: Folders = extra.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     let own = config.as_deref().and_then(Path::parent).map(|folder| folder.join("cli-plugins"));
-    let folders = extra.extra.into_iter().chain(own).chain(SYSTEM_FOLDERS.map(PathBuf::from));
+    let folders = extra.extra.into_iter().chain(own).chain(plugin_file::SYSTEM_FOLDERS.map(PathBuf::from));
     let found: Vec<PathBuf> = folders
         .map(|folder| folder.join(FILE))
         // A link to nowhere, as a removed Docker Desktop leaves one, counts: Docker stumbles over it.

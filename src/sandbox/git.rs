@@ -144,12 +144,12 @@ fn mentions(text: &[u8], word: &[u8]) -> bool {
 
 /// `core.hooksPath`, as far as it is on a line of its own.
 fn hooks_path(config: &[u8]) -> Option<PathBuf> {
-    let values = config.split(|&byte| byte == b'\n').filter_map(|line| {
+    let mut values = config.split(|&byte| byte == b'\n').filter_map(|line| {
         let line = line.trim_ascii();
         let (key, value) = line.split_at_checked(line.iter().position(|&byte| byte == b'=')?)?;
         key.trim_ascii().eq_ignore_ascii_case(b"hookspath").then(|| value[1..].trim_ascii())
     });
-    let value = values.last()?;
+    let value = values.next_back()?;
     let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
     (!value.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(value)))
 }

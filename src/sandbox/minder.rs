@@ -64,15 +64,25 @@ pub struct Minder {
 }
 
 impl Minder {
-    /// Starts one: `program` is ours, `words` what it was called with.
+    /// Starts one: `program` is ours, `words` what it was called with, in `folder` if not in this one.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(program: &Path, task: &Task, words: &[OsString], claim: File) -> anyhow::Result<Self> {
+    pub fn start(
+        program: &Path,
+        task: &Task,
+        words: &[OsString],
+        folder: Option<&Path>,
+        claim: File,
+    ) -> anyhow::Result<Self> {
         let (orders, control) = std::io::pipe().context("cannot make a pipe")?;
         let (lives, alive) = std::io::pipe().context("cannot make a pipe")?;
         let task = serde_json::to_string(task)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        if let Some(folder) = folder {
+            command.current_dir(folder).env("PWD", folder);
+        }
+        let mut child = command
             // Whoever ends processes by our name means commands.
             .arg0(COMMAND)
             .args([OsString::from(COMMAND), task.into()])

@@ -32,6 +32,7 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
         input: Input::Inherited,
         terminal: !is_cut && isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout()),
         words: words.to_vec(),
+        folder: None,
         silent: false,
         reports: false,
     };
@@ -70,6 +71,7 @@ fn as_object(context: &Context, matches: &ArgMatches, words: &[OsString]) -> any
         input: Input::Inherited,
         terminal: false,
         words: words.to_vec(),
+        folder: None,
         silent: false,
         reports: true,
     };

@@ -80,7 +80,9 @@ pub(super) fn minded(
     };
     let words: Vec<OsString> = manner.words.clone();
     let mut minder = match &context.program {
-        Some(program) => Some(Minder::start(program, &task, &words, claim.file()?)?),
+        Some(program) => {
+            Some(Minder::start(program, &task, &words, manner.folder.as_deref(), claim.file()?)?)
+        }
         None => None,
     };
     let (docker, container) = (prepared.docker.clone(), execution.container.to_owned());

@@ -19,6 +19,7 @@ mod specification;
 mod warm;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::ArgMatches;
@@ -27,6 +28,7 @@ use crate::context::Context;
 use crate::sandbox::claims::{Claim, Claims, Patience, Running, Taken};
 use crate::sandbox::execution::{self, Ended, Event, Inbox, Input, Output};
 use crate::ui;
+pub(crate) use object::report;
 use prepare::{Pass, Prepared};
 pub(crate) use request::{Access, Folder, Request, Wait};
 
@@ -41,6 +43,8 @@ pub(crate) struct Manner {
     pub(crate) terminal: bool,
     /// The words that make our program do the same, for who sees to spares.
     pub(crate) words: Vec<OsString>,
+    /// Where that is to be done, if not here.
+    pub(crate) folder: Option<PathBuf>,
     /// Whether nobody reads our standard error.
     pub(crate) silent: bool,
     /// Whether the guard says how the command ended: for who tells more than an exit code.
@@ -89,11 +93,12 @@ pub(crate) fn execute(
         duration: began.1.elapsed(),
         prepared,
     };
-    if prepared.spares > 0 && prepared.runtime.is_some() {
-        if let Some(done) = warm::attempt(context, request, manner, &prepared, &claim, inbox)? {
-            claim.release();
-            return Ok(finish(done, true, prepared));
-        }
+    if prepared.spares > 0
+        && prepared.runtime.is_some()
+        && let Some(done) = warm::attempt(context, request, manner, &prepared, &claim, inbox)?
+    {
+        claim.release();
+        return Ok(finish(done, true, prepared));
     }
     // Names on a network are made for one container, and a spare's were its own.
     let prepared = if prepared.spares > 0 && prepared.needs_names() {

@@ -8,7 +8,7 @@ use crate::docker::run_line::Ours;
 
 /// What the command may do to the working folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Access {
+pub(crate) enum Access {
     /// Read it.
     #[default]
     Read,
@@ -20,7 +20,7 @@ pub enum Access {
 
 /// `--mount`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
+pub(crate) struct Folder {
     /// A file or a folder, mounted at the same path.
     pub path: PathBuf,
     /// Whether it may be written to.
@@ -30,7 +30,7 @@ pub struct Folder {
 impl Folder {
     /// Reads `PATH[:ro|rw]`.
     #[must_use]
-    pub fn parse(text: &OsStr) -> Self {
+    pub(crate) fn parse(text: &OsStr) -> Self {
         use std::os::unix::ffi::OsStrExt as _;
         let bytes = text.as_bytes();
         let (path, writable) = match bytes.split_last_chunk::<3>() {
@@ -44,7 +44,7 @@ impl Folder {
 
 /// How long to wait for others to end, where too many run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
+pub(crate) enum Wait {
     /// Not at all.
     #[default]
     No,
@@ -56,7 +56,7 @@ pub enum Wait {
 
 /// One command and everything that was said about it. What is `None` is left to the settings.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub(crate) struct Request {
     /// The command and its arguments.
     pub command: Vec<OsString>,
     /// What it may do to the working folder.
@@ -97,6 +97,58 @@ pub struct Request {
     pub warm: Option<String>,
     /// What `run` takes as well: mode, rules, patience.
     pub ours: Ours,
+}
+
+impl Request {
+    /// The words of a `do` that asks for the same, for our own program.
+    #[must_use]
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["do".into()];
+        let mut put = |name: &str, value: &OsStr| {
+            let mut word = OsString::from(format!("--{name}="));
+            word.push(value);
+            words.push(word);
+        };
+        for folder in &self.folders {
+            let mut value = folder.path.clone().into_os_string();
+            value.push(if folder.writable { ":rw" } else { ":ro" });
+            put("mount", &value);
+        }
+        let texts = [
+            ("image", &self.image),
+            ("cpus", &self.cpus),
+            ("memory", &self.memory),
+            ("memory-swap", &self.memory_swap),
+            ("pids-limit", &self.pids_limit),
+            ("disk", &self.disk),
+            ("timeout", &self.timeout),
+            ("max-output", &self.max_output),
+            ("warm", &self.warm),
+        ];
+        for (name, value) in texts {
+            if let Some(value) = value {
+                put(name, value.as_ref());
+            }
+        }
+        let others = [("user", &self.user), ("network", &self.network), ("runtime", &self.runtime)];
+        for (name, value) in others {
+            if let Some(value) = value {
+                put(name, value);
+            }
+        }
+        self.workdir.iter().for_each(|folder| put("workdir", folder.as_os_str()));
+        self.env.iter().for_each(|variable| put("env", variable));
+        self.env_files.iter().for_each(|file| put("env-file", file.as_os_str()));
+        self.ours.allow.iter().for_each(|rule| put("allow", rule));
+        match self.access {
+            Access::Read => {}
+            Access::Write => words.push("--write".into()),
+            Access::Discard => words.push("--discard".into()),
+        }
+        words.push("--".into());
+        words.extend(self.command.iter().cloned());
+        words
+    }
 }
 
 #[cfg(test)]

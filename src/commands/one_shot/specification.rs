@@ -97,7 +97,7 @@ impl Limits {
         let mut cpus = settled.cpus.value;
         if settled.cpus.origin == Origin::Default {
             // Docker refuses more than there are.
-            let there = std::thread::available_parallelism().map_or(1, |count| count.get());
+            let there = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             cpus = cpus.min(Cpus::whole(u32::try_from(there).unwrap_or(1)));
         }
         Self {

@@ -93,7 +93,9 @@ fn specification_hash(prepared: &Prepared) -> Option<String> {
     for folder in &prepared.specification.mounts {
         add(identity(&folder.path).as_ref());
     }
-    mounted_below(prepared).iter().for_each(|line| add(line));
+    for line in mounted_below(prepared) {
+        add(&line);
+    }
     let mut name = hex(&hash.finalize());
     name.truncate(32);
     Some(name)
