@@ -1,5 +1,7 @@
 //! The tree of commands for help, completion and docs/cli; no behaviour.
 
+mod fleet;
+
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 /// The whole tree, named as users type it.
@@ -18,7 +20,9 @@ pub fn tree() -> Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .max_term_width(100)
-        .subcommands([run(), create(), doctor(), setup(), config(), trust(), untrust(), alias(), version()])
+        .subcommands([run(), create()])
+        .subcommands([fleet::ls(), fleet::stop(), fleet::rm(), fleet::prune()])
+        .subcommands([doctor(), setup(), config(), trust(), untrust(), alias(), version()])
 }
 
 fn run() -> Command {

@@ -9,6 +9,7 @@ use super::metadata;
 use crate::docker::flags::Flags;
 use crate::docker::grammar;
 use crate::error::Error;
+use crate::sandbox::expiry;
 use crate::sandbox::names::updater;
 
 /// Docker's argument for hooks.
@@ -34,6 +35,8 @@ pub enum Call {
     Witness,
     /// We called ourselves, to keep names: the words behind the argument.
     Names(Vec<OsString>),
+    /// We called ourselves, to remove what has expired: the words behind the argument.
+    Prune(Vec<OsString>),
     /// A command: the words behind `sandbox`. `help run` stands for `run --help`.
     Command(Vec<OsString>),
 }
@@ -65,6 +68,9 @@ impl Invocation {
         }
         if is(0, updater::COMMAND) {
             return Ok(plain(Call::Names(args[1..].to_vec())));
+        }
+        if is(0, expiry::COMMAND) {
+            return Ok(plain(Call::Prune(args[1..].to_vec())));
         }
         // Docker's `-h`, which it hides since 18.09; it comes to us only in a direct call.
         if is(0, "-h") {

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod expiry;
+pub mod fleet;
 pub mod labels;
 pub mod names;
 pub mod private_file;
