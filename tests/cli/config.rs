@@ -19,6 +19,7 @@ may-allow        -                  there is no policy /etc/docker/sandbox-polic
 allow            -                  the default
 quiet-rule       -                  the default
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
+ttl              30d                the default
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
 docker sandbox: warning: `plugins.sandbox.a\u{1b}[2Jb` in config.json is no setting of docker sandbox
@@ -61,6 +62,11 @@ exit 0
       "source": "the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`"
     },
     {
+      "name": "ttl",
+      "value": "30d",
+      "source": "the default"
+    },
+    {
       "name": "audit",
       "value": "/var/log/audit.log",
       "source": "`plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`"
@@ -83,6 +89,7 @@ may-allow        -                  there is no policy /etc/docker/sandbox-polic
 allow            -                  the default
 quiet-rule       -                  the default
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
+ttl              30d                the default
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 --- stderr
 docker sandbox: warning: `plugins.sandbox.a\u{1b}[2Jb` in config.json is no setting of docker sandbox
@@ -105,6 +112,7 @@ may-allow        -     there is no policy /etc/docker/sandbox-policy.json
 allow            -     the default
 quiet-rule       -     the default
 detect-timeout   10s   the default
+ttl              30d   the default
 audit            -     the default
 
 "#]]);
@@ -144,6 +152,11 @@ exit 0
       "source": "the default"
     },
     {
+      "name": "ttl",
+      "value": "30d",
+      "source": "the default"
+    },
+    {
       "name": "audit",
       "value": null,
       "source": "the default"
@@ -169,6 +182,7 @@ may-allow        -        there is no policy /etc/docker/sandbox-policy.json
 allow            -        the default
 quiet-rule       -        the default
 detect-timeout   10s      the default
+ttl              30d      the default
 audit            -        the default
 
 "#]]);

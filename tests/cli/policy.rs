@@ -39,6 +39,7 @@ may-allow        -        the machine's policy /etc/docker/sandbox-policy.json
 allow            -        the default
 quiet-rule       -        the default
 detect-timeout   10s      the default
+ttl              30d      the default
 audit            -        the default
 
 "#]]);
@@ -272,6 +273,11 @@ exit 0
       "source": "the default"
     },
     {
+      "name": "ttl",
+      "value": "30d",
+      "source": "the default"
+    },
+    {
       "name": "audit",
       "value": null,
       "source": "the default"
@@ -291,6 +297,7 @@ may-allow        -         the machine's policy /etc/docker/sandbox-policy.json
 allow            -         the default
 quiet-rule       -         the default
 detect-timeout   10s       the default
+ttl              30d       the default
 audit            -         the default
 --- stderr
 docker sandbox: this machine's policy (/etc/docker/sandbox-policy.json) allows nothing weaker than `preferred`; the environment variable `DOCKER_SANDBOX` asks for `none`

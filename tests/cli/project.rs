@@ -48,6 +48,7 @@ may-allow        -        there is no policy /etc/docker/sandbox-policy.json
 allow            -        the default
 quiet-rule       -        the default
 detect-timeout   10s      the default
+ttl              30d      the default
 audit            -        the default
 --- stderr
 docker sandbox: warning: ignored `sandbox: none` in `[ROOT]/work/repo/agent.yaml` line 1: a project may not weaken the sandbox by itself; if you trust it: docker sandbox trust [ROOT]/work/repo/agent.yaml
