@@ -93,7 +93,7 @@ impl<'a> Asking<'a> {
             foreign.iter().map(|(name, why)| format!("{} is not ours: {why}", shown(name))).collect();
         let line = [verb].into_iter().chain(foreign.iter().map(|(name, _)| name.as_str()));
         Err(Error::new(format!("{}; nothing was done", whys.join("; ")))
-            .hint(format!("{verb} it with docker itself:"), self.docker.shown(line))
+            .hint("docker itself takes what is others':", self.docker.shown(line))
             .into())
     }
 

@@ -125,6 +125,7 @@ exit 0
 --quiet-rule	Do not warn of this rule; a comma list, and can be given more than once
 --rm	Automatically remove
 --sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
+--ttl	How long it may stay, running or not, before it is removed; `none` for ever
 --verbose	Say on stderr which runtime is used and why
 :4
 --- docker was called
@@ -144,6 +145,7 @@ exit 0
 --quiet-rule	Do not warn of this rule; a comma list, and can be given more than once
 --rm	Automatically remove
 --sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
+--ttl	How long it may stay, running or not, before it is removed; `none` for ever
 --verbose	Say on stderr which runtime is used and why
 :4
 --- docker was called

@@ -72,6 +72,8 @@ Options:
       --quiet-rule <RULE>          Do not warn of this rule; a comma list, and can be given more than once
       --no-fix                     Add nothing that makes up for what differs in gVisor; warn of it instead
       --persist                    Keep what is written to the root filesystem, for docker cp, commit, stop and start
+      --ttl <DURATION>             How long it may stay, running or not, before it is removed; `none` for ever
+                                   [default: with -d, and for create, the setting `ttl`: 30d]
 
 Every option of `docker run` works here too and means the same: docker run --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
@@ -110,6 +112,8 @@ Options:
       --quiet-rule <RULE>          Do not warn of this rule; a comma list, and can be given more than once
       --no-fix                     Add nothing that makes up for what differs in gVisor; warn of it instead
       --persist                    Keep what is written to the root filesystem, for docker cp, commit, stop and start
+      --ttl <DURATION>             How long it may stay, running or not, before it is removed; `none` for ever
+                                   [default: with -d, and for create, the setting `ttl`: 30d]
 
 Every option of `docker create` works here too and means the same: docker create --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.

@@ -221,6 +221,7 @@ may-allow        -        there is no policy /etc/docker/sandbox-policy.json
 allow            -        the default
 quiet-rule       -        the default
 detect-timeout   10s      the default
+ttl              30d      the default
 audit            -        the default
 
 "#]]);
@@ -235,6 +236,7 @@ may-allow        -         there is no policy /etc/docker/sandbox-policy.json
 allow            -         the default
 quiet-rule       -         the default
 detect-timeout   10s       the default
+ttl              30d       the default
 audit            -         the default
 
 "#]]);
@@ -249,6 +251,7 @@ may-allow        -     there is no policy /etc/docker/sandbox-policy.json
 allow            -     the default
 quiet-rule       -     the default
 detect-timeout   10s   the default
+ttl              30d   the default
 audit            -     the default
 
 "#]]);
@@ -262,6 +265,7 @@ may-allow        -     there is no policy /etc/docker/sandbox-policy.json
 allow            -     the default
 quiet-rule       -     the default
 detect-timeout   10s   the default
+ttl              30d   the default
 audit            -     the default
 
 "#]]);

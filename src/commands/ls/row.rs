@@ -9,9 +9,9 @@ use crate::sandbox::labels::Kind;
 use crate::ui::plain;
 
 /// What can be asked for, in a template and in JSON.
-pub(super) const FIELDS: [&str; 18] = [
+pub(super) const FIELDS: [&str; 19] = [
     "ID", "Name", "Kind", "Image", "Status", "Runtime", "Proven", "Age", "Left", "CPUs", "Memory", "Used",
-    "Project", "Mode", "Owner", "Created", "Expires", "Version",
+    "Project", "Mode", "Owner", "Created", "Expires", "Version", "Spec",
 ];
 
 /// The table's columns and what is in them.
@@ -74,6 +74,7 @@ impl Row {
             or_empty(container.created.map(time)),
             or_empty(labels.expires.map(time)),
             or_empty(labels.version.clone()),
+            or_empty(labels.spec.clone()),
         ])
     }
 
