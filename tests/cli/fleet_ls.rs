@@ -143,9 +143,9 @@ fn what_is_written_wrong_is_told_before_the_daemon_is_asked() {
     test.docker("sandbox ls --format {{.Nme}}").is(str![[r#"
 exit 2
 --- stderr
-docker sandbox: `--format`: `{{.Nme}}` is no field; the fields are ID, Name, Kind, Image, Status, Runtime, Proven, Age, Left, CPUs, Memory, Used, Project, Mode, Owner, Created, Expires, Version
+docker sandbox: `--format`: `{{.Nme}}` is no field; the fields are ID, Name, Kind, Image, Status, Runtime, Proven, Age, Left, CPUs, Memory, Used, Project, Mode, Owner, Created, Expires, Version, Spec
 hint: for example:
-    --format='{{.Name}}\t{{.Left}}'
+    --format='{{.Name}} {{.Left}}'
 
 "#]]);
     test.docker("sandbox ls --filter label=a").is(str![[r#"

@@ -53,7 +53,7 @@ fn what_others_started_is_refused_with_dockers_command() {
 exit 1
 --- stderr
 docker sandbox: `theirs` is not ours: docker sandbox has not started it; nothing was done
-hint: rm it with docker itself:
+hint: docker itself takes what is others':
     docker rm theirs
 --- docker was called
 docker container inspect --format '{{json .}}' -- web theirs
@@ -64,7 +64,7 @@ docker image inspect --format '{{json .}}' -- sha256:plain
 exit 1
 --- stderr
 docker sandbox: `trap` is not ours: it has our labels from its image; nothing was done
-hint: stop it with docker itself:
+hint: docker itself takes what is others':
     docker stop trap
 --- docker was called
 docker container inspect --format '{{json .}}' -- trap
@@ -75,7 +75,7 @@ docker image inspect --format '{{json .}}' -- sha256:labelled
 exit 1
 --- stderr
 docker sandbox: `old` is not ours: it has our labels, but its image is gone: they may be its image's; nothing was done
-hint: rm it with docker itself:
+hint: docker itself takes what is others':
     docker rm old
 --- docker was called
 docker container inspect --format '{{json .}}' -- old

@@ -31,7 +31,7 @@ impl Template {
             let wrong = |problem: String| {
                 Error::new(format!("`--format`: {problem}; the fields are {}", FIELDS.join(", ")))
                     .code(error::USAGE)
-                    .hint("for example:", r"--format='{{.Name}}\t{{.Left}}'")
+                    .hint("for example:", "--format='{{.Name}} {{.Left}}'")
             };
             let (inside, after) =
                 behind.split_once("}}").ok_or_else(|| wrong(format!("{} has no `}}}}`", shown(behind))))?;
