@@ -1,5 +1,6 @@
 //! The tree of commands for help, completion and docs/cli; no behaviour.
 
+mod fleet;
 mod one_shot;
 
 use clap::{Arg, ArgAction, Command, ValueHint};
@@ -20,7 +21,9 @@ pub fn tree() -> Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .max_term_width(100)
-        .subcommands([run(), create(), one_shot::command(), doctor(), setup(), config(), trust(), untrust(), alias(), version()])
+        .subcommands([run(), create(), one_shot::command()])
+        .subcommands([fleet::ls(), fleet::stop(), fleet::rm(), fleet::prune()])
+        .subcommands([doctor(), setup(), config(), trust(), untrust(), alias(), version()])
 }
 
 fn run() -> Command {

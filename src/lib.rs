@@ -53,14 +53,16 @@ fn dispatch(args: &[OsString]) -> u8 {
     if let Call::Metadata = invocation.call {
         return finish(plugin::metadata::print(), error::FAILURE);
     }
-    // It lives by its own arguments, and closes what it was left: nothing may be opened before.
-    if let Call::Names(words) = &invocation.call {
-        return sandbox::names::updater::run(words);
+    // They live by their own arguments, and close what they were left: nothing may be opened before.
+    match &invocation.call {
+        Call::Names(words) => return sandbox::names::updater::run(words),
+        Call::Prune(words) => return sandbox::fleet::pruner::run(words),
+        _ => {}
     }
     let mut context = Context::new(Environment::read(), &invocation);
     context.program = own_program();
     match &invocation.call {
-        Call::Metadata | Call::Names(_) => 0,
+        Call::Metadata | Call::Names(_) | Call::Prune(_) => 0,
         Call::Hooks(request) => finish(plugin::hooks::answer(&context, request), error::FAILURE),
         Call::Complete { words, described } => {
             finish(plugin::completion::answer(&context, words, *described), error::FAILURE)

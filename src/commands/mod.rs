@@ -4,12 +4,17 @@ mod aftermath;
 mod alias;
 mod config;
 mod doctor;
+mod fleet;
+mod ls;
 pub(crate) mod one_shot;
 mod persist;
+mod prune;
 mod refusal;
+mod rm;
 mod rules;
 mod run;
 mod setup;
+mod stop;
 mod trust;
 mod version;
 
@@ -52,6 +57,10 @@ pub(crate) fn dispatch(context: &Context, words: &[OsString], all: &[OsString]) 
 fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<u8> {
     let done = match matches.subcommand() {
         Some(("doctor", matches)) => return doctor::run(context, matches),
+        Some(("rm", matches)) => return rm::run(context, matches),
+        Some(("stop", matches)) => return stop::run(context, matches),
+        Some(("ls", matches)) => ls::run(context, matches),
+        Some(("prune", matches)) => prune::run(context, matches),
         Some(("config", matches)) => config::run(context, matches),
         Some(("setup", matches)) => setup::run(context, matches),
         Some(("trust", matches)) => trust::trust(context, matches),

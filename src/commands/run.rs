@@ -93,10 +93,11 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
         plan.notes.iter().for_each(|note| ui::note(note));
     }
     let ledger = expiry::Ledger::of(context, settings.current_context.as_deref());
+    ledger.prune_on_the_way(&docker);
+    // Behind that: it is not there yet.
     if let Some(expires) = expires {
         ledger.note(expires);
     }
-    ledger.prune_on_the_way(&docker);
     start(context, verb, &docker, plan, &line, watch)
 }
 

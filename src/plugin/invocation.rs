@@ -9,6 +9,7 @@ use super::metadata;
 use crate::docker::flags::Flags;
 use crate::docker::grammar;
 use crate::error::Error;
+use crate::sandbox::expiry;
 use crate::sandbox::minder;
 use crate::sandbox::names::updater;
 
@@ -37,6 +38,8 @@ pub enum Call {
     Names(Vec<OsString>),
     /// We called ourselves, to mind a container: what to do, and the words that we were called with before.
     Minder(String, Vec<OsString>),
+    /// We called ourselves, to remove what has expired: the words behind the argument.
+    Prune(Vec<OsString>),
     /// A command: the words behind `sandbox`. `help run` stands for `run --help`.
     Command(Vec<OsString>),
 }
@@ -76,6 +79,9 @@ impl Invocation {
                 return Err(Error::new("this is for our own use").into());
             };
             return Ok(Self { call: Call::Minder(task, words), ..before });
+        }
+        if is(0, expiry::COMMAND) {
+            return Ok(plain(Call::Prune(args[1..].to_vec())));
         }
         // Docker's `-h`, which it hides since 18.09; it comes to us only in a direct call.
         if is(0, "-h") {

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod env_file;
 pub mod execution;
 pub mod expiry;
+pub mod fleet;
 pub mod git;
 pub mod guard;
 pub mod isolated;

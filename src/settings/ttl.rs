@@ -33,13 +33,11 @@ impl FromStr for Ttl {
         if ["0", "none"].contains(&text) {
             return Ok(Self(None));
         }
-        match humantime::parse_duration(text) {
-            Ok(duration) => Ok(Self(Some(duration).filter(|duration| !duration.is_zero()))),
-            Err(_) => {
-                let text = plain(text);
-                Err(format!("`{text}` is no time to live: write `30d`, `12h` or `45m`, or `none` for ever"))
-            }
-        }
+        let duration = humantime::parse_duration(text).map_err(|_| {
+            let text = plain(text);
+            format!("`{text}` is no time to live: write `30d`, `12h` or `45m`, or `none` for ever")
+        })?;
+        Ok(Self(Some(duration).filter(|duration| !duration.is_zero())))
     }
 }
 

@@ -17,6 +17,10 @@ exit 0
 --- stdout
 run	docker run, inside gVisor
 create	docker create, for gVisor
+ls	List the sandboxes there are
+stop	Stop running sandboxes
+rm	Remove sandboxes
+prune	Remove sandboxes whose time is over, and what is left of others
 doctor	Say what is wrong between here and a container in gVisor
 setup	Install gVisor, register it with the Docker daemon, and prove that it works
 config	Show the settings in force and where each came from
@@ -76,6 +80,10 @@ exit 0
 --- stdout
 run	docker run, inside gVisor
 create	docker create, for gVisor
+ls	List the sandboxes there are
+stop	Stop running sandboxes
+rm	Remove sandboxes
+prune	Remove sandboxes whose time is over, and what is left of others
 doctor	Say what is wrong between here and a container in gVisor
 setup	Install gVisor, register it with the Docker daemon, and prove that it works
 config	Show the settings in force and where each came from
@@ -117,6 +125,7 @@ exit 0
 --quiet-rule	Do not warn of this rule; a comma list, and can be given more than once
 --rm	Automatically remove
 --sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
+--ttl	How long it may stay, running or not, before it is removed; `none` for ever
 --verbose	Say on stderr which runtime is used and why
 :4
 --- docker was called
@@ -136,6 +145,7 @@ exit 0
 --quiet-rule	Do not warn of this rule; a comma list, and can be given more than once
 --rm	Automatically remove
 --sandbox	How strict to be: `required` (the default) starts nothing without gVisor,
+--ttl	How long it may stay, running or not, before it is removed; `none` for ever
 --verbose	Say on stderr which runtime is used and why
 :4
 --- docker was called

@@ -19,6 +19,7 @@ may-allow        -                  there is no policy /etc/docker/sandbox-polic
 allow            -                  the default
 quiet-rule       -                  the default
 detect-timeout   500ms              the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`
+ttl              30d                the default
 audit            /var/log/audit.log `plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`
 image            busybox:latest     the default
 cpus             2                  the default
@@ -72,6 +73,11 @@ exit 0
       "source": "the environment variable `DOCKER_SANDBOX_DETECT_TIMEOUT`"
     },
     {
+      "name": "ttl",
+      "value": "30d",
+      "source": "the default"
+    },
+    {
       "name": "audit",
       "value": "/var/log/audit.log",
       "source": "`plugins.sandbox.audit` in `[ROOT]/home/.docker/config.json`"
@@ -122,6 +128,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default
@@ -172,6 +179,11 @@ exit 0
       "source": "the default"
     },
     {
+      "name": "ttl",
+      "value": "30d",
+      "source": "the default"
+    },
+    {
       "name": "audit",
       "value": null,
       "source": "the default"
@@ -207,6 +219,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default

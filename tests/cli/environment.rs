@@ -117,11 +117,28 @@ impl TestEnvironment {
         Answer { folder }
     }
 
+    /// Likewise, word by word.
+    pub(crate) fn answer_words(&self, words: &[&str]) -> Answer {
+        let answer = self.answer("");
+        std::fs::write(answer.folder.join("asked"), words.join("\n")).unwrap();
+        answer
+    }
+
     /// Scripts a call that says nothing until the test is over; `child`: as does a process that it started.
-    pub(crate) fn hangs(&self, question: &str, child: bool) {
-        let pipe = self.answer(question).folder.join(if child { "child" } else { "hang" });
+    pub(crate) fn hangs(&self, question: &str, child: bool) -> Answer {
+        let answer = self.answer(question);
+        let pipe = answer.folder.join(if child { "child" } else { "hang" });
         make_pipe(&pipe);
         self.pipes.borrow_mut().push(pipe);
+        answer
+    }
+
+    /// Whoever waits on a pipe gets its end.
+    pub(crate) fn let_go(&self) {
+        for pipe in self.pipes.borrow().iter() {
+            let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+            let _ = std::fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(pipe);
+        }
     }
 
     /// A path in this world.
@@ -247,12 +264,8 @@ impl TestEnvironment {
 }
 
 impl Drop for TestEnvironment {
-    /// Whoever still waits on a pipe gets its end.
     fn drop(&mut self) {
-        for pipe in self.pipes.borrow().iter() {
-            let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-            let _ = std::fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(pipe);
-        }
+        self.let_go();
     }
 }
 

@@ -19,6 +19,10 @@ Usage: docker sandbox <COMMAND>
 Commands:
   run      docker run, inside gVisor
   create   docker create, for gVisor
+  ls       List the sandboxes there are
+  stop     Stop running sandboxes
+  rm       Remove sandboxes
+  prune    Remove sandboxes whose time is over, and what is left of others
   doctor   Say what is wrong between here and a container in gVisor
   setup    Install gVisor, register it with the Docker daemon, and prove that it works
   config   Show the settings in force and where each came from
@@ -68,6 +72,8 @@ Options:
       --quiet-rule <RULE>          Do not warn of this rule; a comma list, and can be given more than once
       --no-fix                     Add nothing that makes up for what differs in gVisor; warn of it instead
       --persist                    Keep what is written to the root filesystem, for docker cp, commit, stop and start
+      --ttl <DURATION>             How long it may stay, running or not, before it is removed; `none` for ever
+                                   [default: with -d, and for create, the setting `ttl`: 30d]
 
 Every option of `docker run` works here too and means the same: docker run --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.
@@ -106,6 +112,8 @@ Options:
       --quiet-rule <RULE>          Do not warn of this rule; a comma list, and can be given more than once
       --no-fix                     Add nothing that makes up for what differs in gVisor; warn of it instead
       --persist                    Keep what is written to the root filesystem, for docker cp, commit, stop and start
+      --ttl <DURATION>             How long it may stay, running or not, before it is removed; `none` for ever
+                                   [default: with -d, and for create, the setting `ttl`: 30d]
 
 Every option of `docker create` works here too and means the same: docker create --help
 `--runtime NAME` is honoured where NAME is gVisor, and refused otherwise.

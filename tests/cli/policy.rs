@@ -39,6 +39,7 @@ may-allow        -              the machine's policy /etc/docker/sandbox-policy.
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default
@@ -283,6 +284,11 @@ exit 0
       "source": "the default"
     },
     {
+      "name": "ttl",
+      "value": "30d",
+      "source": "the default"
+    },
+    {
       "name": "audit",
       "value": null,
       "source": "the default"
@@ -312,6 +318,7 @@ may-allow        -              the machine's policy /etc/docker/sandbox-policy.
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default

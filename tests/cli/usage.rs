@@ -17,6 +17,10 @@ Usage: docker sandbox <COMMAND>
 Commands:
   run      docker run, inside gVisor
   create   docker create, for gVisor
+  ls       List the sandboxes there are
+  stop     Stop running sandboxes
+  rm       Remove sandboxes
+  prune    Remove sandboxes whose time is over, and what is left of others
   doctor   Say what is wrong between here and a container in gVisor
   setup    Install gVisor, register it with the Docker daemon, and prove that it works
   config   Show the settings in force and where each came from

@@ -199,6 +199,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default
@@ -231,6 +232,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default
@@ -256,6 +258,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default
@@ -281,6 +284,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default
@@ -305,6 +309,7 @@ may-allow        -              there is no policy /etc/docker/sandbox-policy.js
 allow            -              the default
 quiet-rule       -              the default
 detect-timeout   10s            the default
+ttl              30d            the default
 audit            -              the default
 image            busybox:latest the default
 cpus             2              the default

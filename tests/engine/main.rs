@@ -14,6 +14,7 @@ mod early;
 mod ends;
 mod exit_codes;
 mod flags;
+mod fleet;
 mod gvisor;
 mod hung;
 mod memory;

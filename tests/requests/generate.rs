@@ -108,6 +108,8 @@ fn ours() -> impl Strategy<Value = Vec<OsString>> {
         &["--sandbox=preferred"],
         &["--detect-timeout", "5s"],
         &["--detect-timeout=30s"],
+        &["--ttl", "1h"],
+        &["--ttl=none"],
         &["--verbose=false"],
         &["--verbose=1"],
         &["--no-sandbox=false"],
@@ -130,6 +132,8 @@ fn ours_invalid() -> impl Strategy<Value = Vec<OsString>> {
         b"--detect-timeout=",
         b"--detect-timeout=-1s",
         b"--no-sandbox=no",
+        b"--ttl=soon",
+        b"--ttl=",
     ];
     select(words).prop_map(|bytes| vec![word(bytes)])
 }

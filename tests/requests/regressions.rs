@@ -18,6 +18,11 @@ const CASES: &[(Verdict, &[&[u8]])] = &[
     (Verdict::Sandboxed, &[b"-itv", b"/a:/b", b"-p80:80", b"-iteA=--runtime=runc", b"busybox"]),
     (Verdict::Sandboxed, &[b"--rm", b"--", b"busybox", b"--", b"--runtime=runc"]),
     (Verdict::Sandboxed, &[b"-u=", b"-l=a", b"busybox"]),
+    // A user's labels survive, and one in the place of ours does not.
+    (
+        Verdict::Sandboxed,
+        &[b"-l", b"a=b", b"--label=docker-sandbox.mine=c", b"--label", b"docker-sandbox.kind=d", b"busybox"],
+    ),
     (Verdict::Sandboxed, &[b"--rm=true", b"-t=0", b"--init=F", b"busybox"]),
     (Verdict::Sandboxed, &[b"-e", b"A=\xff", b"busybox", b"\xfe", b""]),
     (Verdict::Sandboxed, &[b"--pull", b"always", b"--platform=linux/amd64", b"--name", b"x", b"busybox"]),

@@ -74,7 +74,7 @@ pub fn run(words: &[OsString]) -> u8 {
 /// Closes what whoever started us left open for its children: a lock or a pipe would be held for as long as
 /// we live.
 #[allow(unsafe_code, reason = "nobody in this process knows these descriptors: it has only just begun")]
-fn close_inherited() {
+pub(crate) fn close_inherited() {
     let folder = Path::new("/proc/self/fd");
     let names =
         |open: std::fs::ReadDir| -> Vec<OsString> { open.flatten().map(|entry| entry.file_name()).collect() };

@@ -1,0 +1,121 @@
+//! `docker sandbox prune`.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use clap::ArgMatches;
+
+use crate::commands::fleet::{Asking, brief};
+use crate::context::Context;
+use crate::error::Error;
+use crate::sandbox::fleet::container::Container;
+use crate::sandbox::fleet::filter::Filters;
+use crate::sandbox::fleet::prune::{self, Why};
+use crate::sandbox::fleet::{Fleet, networks};
+use crate::ui::{self, plain};
+
+pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
+    let given: Vec<&String> = matches.get_many("filter").into_iter().flatten().collect();
+    let filters = Filters::read(&given, &context.environment.folder)?;
+    let asking = Asking::new(context)?;
+    let dry = matches.get_flag("dry-run");
+    let whole = given.is_empty() && !dry;
+    if whole {
+        asking.ledger.claim();
+    }
+    let now = SystemTime::now();
+    let fleet = asking.all(true)?;
+    let going = prune::candidates(&fleet.containers, &filters, now);
+    asking.warn_of_unclear(&fleet);
+    if dry {
+        return tell(&asking, &filters, &fleet, &going, now);
+    }
+    let ask = !matches.get_flag("force") && std::io::stdin().is_terminal() && !going.is_empty();
+    if ask && !confirmed(&going, now)? {
+        return Err(Error::new("not confirmed; nothing was removed").into());
+    }
+    let ids: Vec<String> = going.iter().map(|(container, _)| container.id.clone()).collect();
+    let containers = prune::remove(&asking.docker, &ids, asking.limit)?;
+    ui::out(&lines(&containers.ids))?;
+    let left: Vec<&Container> =
+        fleet.containers.iter().filter(|one| !containers.ids.contains(&one.id)).collect();
+    let unused = networks::unused(&asking.docker, &left, &filters, asking.limit)?;
+    let networks = networks::remove(&asking.docker, &unused, asking.limit)?;
+    ui::out(&lines(&networks.ids))?;
+    ui::note(&format!(
+        "removed {} and {}",
+        counted(containers.ids.len(), "container"),
+        counted(networks.ids.len(), "network")
+    ));
+    let problems = [containers.problems, networks.problems].concat();
+    if whole {
+        asking.ledger.looked(prune::next(&fleet.containers, &filters, now), problems.is_empty());
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new("not everything could be removed")
+        .body(problems.join("\n"))
+        .hint("see what is left:", context.command_line(["prune", "--dry-run"]))
+        .into())
+}
+
+/// What would go, and why.
+fn tell(
+    asking: &Asking<'_>,
+    filters: &Filters,
+    fleet: &Fleet,
+    going: &[(&Container, Why)],
+    now: SystemTime,
+) -> anyhow::Result<()> {
+    let stays = |one: &&Container| going.iter().all(|(container, _)| container.id != one.id);
+    let left: Vec<&Container> = fleet.containers.iter().filter(stays).collect();
+    let unused = networks::unused(&asking.docker, &left, filters, asking.limit)?;
+    let mut text = going.iter().map(|(container, why)| line(container, *why, now)).collect::<String>();
+    for network in &unused {
+        let _ = writeln!(text, "{}  network {}: unused", short(&network.id), plain(&network.name));
+    }
+    ui::out(&text)?;
+    ui::note(&format!(
+        "would remove {} and {}; nothing was touched",
+        counted(going.len(), "container"),
+        counted(unused.len(), "network")
+    ));
+    Ok(())
+}
+
+fn line(container: &Container, why: Why, now: SystemTime) -> String {
+    let since = match why {
+        Why::Expired => container.labels.expires,
+        Why::Idle => container.created,
+        Why::Left => container.finished.max(container.created),
+    };
+    let since = since.and_then(|since| now.duration_since(since).ok()).unwrap_or_default();
+    let (id, name) = (short(&container.id), plain(&container.name));
+    format!("{id}  {name} ({}): {} since {}\n", plain(&container.status), why.name(), brief(since))
+}
+
+fn confirmed(going: &[(&Container, Why)], now: SystemTime) -> anyhow::Result<bool> {
+    ui::err(&going.iter().map(|(container, why)| line(container, *why, now)).collect::<String>());
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(b"Remove them? [y/N] ").and_then(|()| stderr.flush());
+    drop(stderr);
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read the answer")?;
+    Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
+}
+
+fn lines(ids: &[String]) -> String {
+    ids.iter().map(|id| plain(id) + "\n").collect()
+}
+
+fn short(id: &str) -> String {
+    plain(id).chars().take(12).collect()
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
