@@ -14,6 +14,7 @@ use crate::sandbox::fleet::container::Container;
 use crate::sandbox::fleet::filter::Filters;
 use crate::sandbox::fleet::prune::{self, Why};
 use crate::sandbox::fleet::{Fleet, networks};
+use crate::sandbox::spares;
 use crate::ui::{self, plain};
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -39,6 +40,10 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     let ids: Vec<String> = going.iter().map(|(container, _)| container.id.clone()).collect();
     let containers = prune::remove(&asking.docker, &ids, asking.limit)?;
     ui::out(&lines(&containers.ids))?;
+    if let Some(data) = &context.environment.data {
+        let gone = going.iter().filter(|(one, _)| containers.ids.contains(&one.id));
+        spares::forget(&data.join("do"), &gone.map(|(one, _)| one.name.as_str()).collect::<Vec<_>>());
+    }
     let left: Vec<&Container> =
         fleet.containers.iter().filter(|one| !containers.ids.contains(&one.id)).collect();
     let unused = networks::unused(&asking.docker, &left, &filters, asking.limit)?;

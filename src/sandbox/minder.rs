@@ -35,8 +35,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What it is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// The container's name.
+    /// The container's name or id.
     pub container: String,
+    /// What it is to be called from now on.
+    pub rename: Option<String>,
     /// The file of the claim.
     pub claim: PathBuf,
     /// Whether to see to spares, and whether these have a terminal.
@@ -121,6 +123,9 @@ impl Minder {
 
 /// The minder's own life. `refill` sees to spares: while the command runs, or after it.
 pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
+    if let Some(name) = &task.rename {
+        let _ = docker.command(["rename", &task.container, name]).answer_within(REMOVAL);
+    }
     let mut docker_id = None;
     let mut remove = true;
     let mut waited = false;

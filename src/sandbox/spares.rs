@@ -15,10 +15,22 @@ use crate::ui::shown;
 /// A spare that is about to give up is not taken.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// Where they are, among what concerns a daemon.
+pub const FOLDER: &str = "spares";
+
 /// The spares of one daemon.
 #[derive(Debug, Clone)]
 pub struct Pool {
     folder: PathBuf,
+}
+
+/// A spare that is ours now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spare {
+    /// The container's name, as it was made.
+    pub name: String,
+    /// Its id.
+    pub id: String,
 }
 
 /// Room for one more spare, until it is dropped or the spare is ready.
@@ -38,16 +50,18 @@ impl Pool {
         Self { folder }
     }
 
-    /// Takes one of these specifications, if there is one: the container's name.
+    /// Takes one of these specifications, if there is one.
     #[must_use]
-    pub fn take(&self, specification: &str) -> Option<String> {
+    pub fn take(&self, specification: &str) -> Option<Spare> {
         let mut ready = self.files(specification, "ready");
         ready.sort();
         ready.into_iter().find_map(|path| {
-            let until = until(&path);
+            let content = read(&path);
             // Whoever removes it has it.
             std::fs::remove_file(&path).ok()?;
-            (until? > SystemTime::now() + MARGIN).then(|| container_of(&path)).flatten()
+            let (until, id) = content?;
+            let name = container_of(&path)?;
+            (until > SystemTime::now() + MARGIN).then_some(Spare { name, id })
         })
     }
 
@@ -76,7 +90,7 @@ impl Pool {
     /// Removes the files of spares that have given up, or whose maker was killed.
     pub fn tidy(&self) {
         for path in self.files("", "ready") {
-            if until(&path).is_none_or(|until| until <= SystemTime::now() + MARGIN) {
+            if read(&path).is_none_or(|(until, _)| until <= SystemTime::now() + MARGIN) {
                 let _ = std::fs::remove_file(path);
             }
         }
@@ -85,13 +99,6 @@ impl Pool {
             if File::open(&path).is_ok_and(abandoned) {
                 let _ = std::fs::remove_file(path);
             }
-        }
-    }
-
-    /// Forgets every spare, so that nobody takes one that is about to be removed.
-    pub fn forget(&self) {
-        for path in self.files("", "ready") {
-            let _ = std::fs::remove_file(path);
         }
     }
 
@@ -108,14 +115,14 @@ impl Pool {
 }
 
 impl Room {
-    /// The spare waits, until `until`.
+    /// The spare `id` waits, until `until`.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn ready(self, until: SystemTime) -> anyhow::Result<()> {
+    pub fn ready(self, id: &str, until: SystemTime) -> anyhow::Result<()> {
         let seconds = until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let ready = self.path.with_extension("ready");
-        std::fs::write(&self.path, seconds.to_string())
+        std::fs::write(&self.path, format!("{seconds} {id}"))
             .and_then(|()| std::fs::rename(&self.path, &ready))
             .with_context(|| format!("cannot write {}", shown(&ready)))
     }
@@ -132,9 +139,23 @@ fn container_of(path: &Path) -> Option<String> {
     path.file_name()?.to_str()?.split('.').nth(1).map(str::to_owned)
 }
 
-fn until(path: &Path) -> Option<SystemTime> {
-    let seconds = std::fs::read_to_string(path).ok()?.trim().parse().ok()?;
-    Some(UNIX_EPOCH + Duration::from_secs(seconds))
+/// Until when it waits, and its id.
+fn read(path: &Path) -> Option<(SystemTime, String)> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let (seconds, id) = text.trim().split_once(' ')?;
+    Some((UNIX_EPOCH + Duration::from_secs(seconds.parse().ok()?), id.to_owned()))
+}
+
+/// Forgets the spares called `names`, of all daemons, which somebody has removed. `state` is where we keep what
+/// concerns them.
+pub fn forget(state: &Path, names: &[&str]) {
+    for daemon in std::fs::read_dir(state).into_iter().flatten().flatten() {
+        for path in Pool::at(daemon.path().join(FOLDER)).files("", "ready") {
+            if container_of(&path).is_some_and(|name| names.contains(&name.as_str())) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -150,12 +171,14 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let pool = Pool::at(top.path().join("warm"));
         for number in 0..40 {
-            pool.room("spec", 40, &format!("c{number}")).unwrap().unwrap().ready(soon()).unwrap();
+            pool.room("spec", 40, &format!("c{number}")).unwrap().unwrap().ready("id", soon()).unwrap();
         }
         let takers: Vec<_> = (0..8)
             .map(|_| {
                 let pool = pool.clone();
-                std::thread::spawn(move || std::iter::from_fn(|| pool.take("spec")).collect::<Vec<_>>())
+                std::thread::spawn(move || {
+                    std::iter::from_fn(|| Some(pool.take("spec")?.name)).collect::<Vec<_>>()
+                })
             })
             .collect();
         let mut taken: Vec<String> = takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect();
@@ -175,11 +198,11 @@ mod tests {
         assert!(pool.room("b", 1, "four").unwrap().is_some());
         // One that failed makes room again, one that is ready does not.
         drop(first);
-        second.ready(soon()).unwrap();
+        second.ready("id", soon()).unwrap();
         assert!(pool.room("a", 1, "five").unwrap().is_none());
         assert!(pool.room("a", 2, "five").unwrap().is_some());
         assert_eq!(pool.take("b"), None);
-        assert_eq!(pool.take("a").as_deref(), Some("two"));
+        assert_eq!(pool.take("a"), Some(Spare { name: "two".into(), id: "id".into() }));
         assert_eq!(pool.take("a"), None);
     }
 
@@ -187,8 +210,13 @@ mod tests {
     fn what_waited_too_long_or_was_abandoned_is_not_counted() {
         let top = tempfile::tempdir().unwrap();
         let pool = Pool::at(top.path().to_owned());
-        pool.room("a", 1, "old").unwrap().unwrap().ready(SystemTime::now()).unwrap();
+        pool.room("a", 1, "old").unwrap().unwrap().ready("id", SystemTime::now()).unwrap();
         std::fs::write(top.path().join("a.killed.starting"), "").unwrap();
+        let daemon = top.path().join("daemon");
+        Pool::at(daemon.join(FOLDER)).room("a", 1, "gone").unwrap().unwrap().ready("id", soon()).unwrap();
+        forget(top.path(), &["other"]);
+        forget(top.path(), &["gone"]);
+        assert_eq!(Pool::at(daemon.join(FOLDER)).take("a"), None);
         assert_eq!(pool.take("a"), None);
         assert!(pool.room("a", 1, "new").unwrap().is_some());
     }

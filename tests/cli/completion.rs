@@ -17,6 +17,7 @@ exit 0
 --- stdout
 run	docker run, inside gVisor
 create	docker create, for gVisor
+do	Run one command that you do not trust, in a fresh sandbox that is gone afterwards
 ls	List the sandboxes there are
 stop	Stop running sandboxes
 rm	Remove sandboxes
@@ -80,6 +81,7 @@ exit 0
 --- stdout
 run	docker run, inside gVisor
 create	docker create, for gVisor
+do	Run one command that you do not trust, in a fresh sandbox that is gone afterwards
 ls	List the sandboxes there are
 stop	Stop running sandboxes
 rm	Remove sandboxes

@@ -265,6 +265,7 @@ may-allow        -                there is no policy /etc/docker/sandbox-policy.
 allow            -                the default
 quiet-rule       -                the default
 detect-timeout   10s              the default
+ttl              30d              the default
 audit            -                the default
 image            busybox:latest   the default
 cpus             2                the default

@@ -19,6 +19,7 @@ Usage: docker sandbox <COMMAND>
 Commands:
   run      docker run, inside gVisor
   create   docker create, for gVisor
+  do       Run one command that you do not trust, in a fresh sandbox that is gone afterwards
   ls       List the sandboxes there are
   stop     Stop running sandboxes
   rm       Remove sandboxes

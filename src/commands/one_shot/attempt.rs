@@ -10,9 +10,11 @@ use crate::context::Context;
 use crate::error::REFUSED;
 use crate::sandbox::claims::Claim;
 use crate::sandbox::execution::{Ended, Execution, Inbox, Output};
+use crate::sandbox::fleet::prune;
 use crate::sandbox::guard::{self, Task};
 use crate::sandbox::labels::Kind;
 use crate::sandbox::minder::{self, Minder};
+use crate::sandbox::spares::Spare;
 
 /// `docker run`.
 pub(super) fn cold(
@@ -23,7 +25,7 @@ pub(super) fn cold(
     claim: &Claim,
     inbox: &Inbox,
 ) -> anyhow::Result<(Ended, String)> {
-    let name = format!("docker-sandbox-do-{}", &guard::random_word()?[..12]);
+    let name = format!("{}{}", prune::TAKEN, &guard::random_word()?[..12]);
     let word = manner.reports.then(guard::random_word).transpose()?;
     let deadline = prepared.specification.guards_deadline();
     let task = Task {
@@ -51,7 +53,7 @@ pub(super) fn cold(
         report: word.as_deref(),
         block: None,
     };
-    let ended = minded(context, manner, prepared, claim, execution, inbox)?;
+    let ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
     if ended.code == Some(REFUSED) && ended.report.is_none() {
         prepared.forget();
     }
@@ -64,12 +66,13 @@ pub(super) fn minded(
     manner: &Manner,
     prepared: &Prepared,
     claim: &Claim,
+    spare: Option<&Spare>,
     execution: Execution<'_>,
     inbox: &Inbox,
 ) -> anyhow::Result<Ended> {
-    let spare = execution.block.is_some();
     let task = minder::Task {
         container: execution.container.to_owned(),
+        rename: spare.map(name_at_work),
         claim: claim.path().to_owned(),
         warm: prepared.spares > 0,
         terminal: manner.terminal,
@@ -86,7 +89,7 @@ pub(super) fn minded(
         None => None,
     };
     let (docker, container) = (prepared.docker.clone(), execution.container.to_owned());
-    let certain = !manner.terminal && !spare;
+    let certain = !manner.terminal && spare.is_none();
     let ended = execution.run(inbox, |pid| {
         if let Some(minder) = &mut minder {
             minder.started(pid);
@@ -102,6 +105,11 @@ pub(super) fn minded(
         None => {}
     }
     ended
+}
+
+/// What a spare is called once a command has it.
+pub(super) fn name_at_work(spare: &Spare) -> String {
+    format!("{}{}", prune::TAKEN, spare.name.rsplit('-').next().unwrap_or_default())
 }
 
 /// What becomes of the outputs, with the limit that is in force.

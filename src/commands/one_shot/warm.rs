@@ -19,7 +19,7 @@ use crate::sandbox::execution::{Ended, Execution, Inbox};
 use crate::sandbox::guard::{self, Task};
 use crate::sandbox::labels::Kind;
 use crate::sandbox::minder;
-use crate::sandbox::spares::Pool;
+use crate::sandbox::spares::{self, Pool};
 
 /// How long Docker may take to make a spare.
 const CREATION: Duration = Duration::from_secs(60);
@@ -36,7 +36,9 @@ pub(super) fn attempt(
     let Some(hash) = specification_hash(prepared) else { return Ok(None) };
     let pool = pool(prepared);
     let environment = environment::variables(request)?;
-    while let Some(container) = pool.take(&hash) {
+    while let Some(spare) = pool.take(&hash) {
+        // Its id: the minder renames it, so that everybody sees that it is at work.
+        let container = spare.id.clone();
         let word = guard::random_word()?;
         let task = Task {
             timeout: prepared.specification.guards_deadline(),
@@ -58,17 +60,17 @@ pub(super) fn attempt(
             report: Some(&word),
             block: Some(task.block()?),
         };
-        let ended = attempt::minded(context, manner, prepared, claim, execution, inbox)?;
+        let ended = attempt::minded(context, manner, prepared, claim, Some(&spare), execution, inbox)?;
         // Otherwise it died under our hands, or before, and nothing was done.
         if ended.began || ended.stopped_by.is_some() || ended.timed_out {
-            return Ok(Some((ended, container)));
+            return Ok(Some((ended, attempt::name_at_work(&spare))));
         }
     }
     Ok(None)
 }
 
 fn pool(prepared: &Prepared) -> Pool {
-    Pool::at(prepared.state.join("spares"))
+    Pool::at(prepared.state.join(spares::FOLDER))
 }
 
 /// What two commands must have in common for one's spare to be the other's; `None` without an image.
@@ -160,13 +162,15 @@ fn make(context: &Context, request: &Request, terminal: bool, prepared: Prepared
     let mut words = prepared.words("create", &name, Kind::Spare, lifetime, Some(&hash));
     words.push(format!("idle={}", idle.as_millis()).into());
     let until = SystemTime::now() + idle;
+    let mut id = None;
     for words in [words, vec!["start".into(), name.clone().into()]] {
         let done = prepared.docker.command(words).answer_within(CREATION)?;
-        if !done.is_some_and(|done| done.status.success()) {
+        let Some(done) = done.filter(|done| done.status.success()) else {
             let _ = minder::remove(&prepared.docker, &name);
             return Ok(false);
-        }
+        };
+        id.get_or_insert_with(|| done.stdout.trim().to_owned());
     }
-    room.ready(until)?;
+    room.ready(&id.unwrap_or_default(), until)?;
     Ok(true)
 }

@@ -10,8 +10,8 @@ use crate::sandbox::labels::Kind;
 
 /// How long something that has ended may belong to a command that is about to look at it.
 pub const YOUNG: Duration = Duration::from_secs(60);
-/// What the name of a spare begins with once a command has taken it: labels cannot be changed. Renaming it is how
-/// it is taken, which only one can do.
+/// What the name of a container for a command begins with, and that of a spare once a command has it: labels cannot be
+/// changed.
 pub const TAKEN: &str = "docker-sandbox-do-";
 /// The daemon ends and removes one after the other.
 const EACH: Duration = Duration::from_secs(5);
