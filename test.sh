@@ -117,6 +117,8 @@ nextest() { # nextest ARGS...: the faster runner where it is there
 if wanted lint; then
     step 'formatting, clippy, shellcheck, licences'
     cargo fmt --check
+    # No part of the crate, and so unknown to cargo.
+    rustfmt --check --edition 2024 guard/main.rs build.rs
     cargo clippy --locked --all-targets -- -D warnings
     need shellcheck shellcheck
     # shellcheck disable=SC2046 # No file of ours has a blank in its name.

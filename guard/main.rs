@@ -112,16 +112,17 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
 }
 
 fn number(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |sum: u64, digit| {
-        sum.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
-    })
+    digits
+        .iter()
+        .fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0'))))
 }
 
 /// Puts a variable in the place of the one of its name, or behind the others; or takes it away.
 fn set(plan: &mut Plan, variable: Text, keep: bool) {
     let name = |text: Text| text.bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
     let Some(changed) = sys::pointers(plan.environment.len() + 1) else { refuse(b"no memory", None) };
-    let others = plan.environment.iter().filter(|&&other| !other.is_null() && name(Text(other)) != name(variable));
+    let others =
+        plan.environment.iter().filter(|&&other| !other.is_null() && name(Text(other)) != name(variable));
     let mut count = 0;
     for &other in others.chain(keep.then_some(&variable.0)) {
         changed[count] = other;
@@ -135,9 +136,15 @@ fn set(plan: &mut Plan, variable: Text, keep: bool) {
 fn discard(path: Text) {
     let hidden = text(b"/tmp/.docker-sandbox\0");
     let (upper, work) = (text(b"/tmp/.docker-sandbox/upper\0"), text(b"/tmp/.docker-sandbox/work\0"));
-    let layers: [&[u8]; 4] =
-        [b"lowerdir=", path.bytes(), b",upperdir=/tmp/.docker-sandbox/upper,workdir=/tmp/.docker-sandbox/work", b"\0"];
-    let Some(options) = sys::memory(layers.iter().map(|part| part.len()).sum()) else { refuse(b"no memory", None) };
+    let layers: [&[u8]; 4] = [
+        b"lowerdir=",
+        path.bytes(),
+        b",upperdir=/tmp/.docker-sandbox/upper,workdir=/tmp/.docker-sandbox/work",
+        b"\0",
+    ];
+    let Some(options) = sys::memory(layers.iter().map(|part| part.len()).sum()) else {
+        refuse(b"no memory", None)
+    };
     let mut end = 0;
     for part in layers {
         options[end..end + part.len()].copy_from_slice(part);

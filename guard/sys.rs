@@ -201,8 +201,7 @@ pub fn exit(code: i32) -> ! {
 
 pub fn read(descriptor: i32, into: &mut [u8]) -> isize {
     loop {
-        let got =
-            call(number::READ, [descriptor as usize, into.as_mut_ptr() as usize, into.len(), 0, 0, 0]);
+        let got = call(number::READ, [descriptor as usize, into.as_mut_ptr() as usize, into.len(), 0, 0, 0]);
         if got != -EINTR {
             return got;
         }
@@ -322,7 +321,8 @@ pub fn change_folder(path: Text) {
 }
 
 pub fn mount(source: Text, target: Text, kind: Text, options: Text) -> bool {
-    call(number::MOUNT, [source.0 as usize, target.0 as usize, kind.0 as usize, 0, options.0 as usize, 0]) == 0
+    call(number::MOUNT, [source.0 as usize, target.0 as usize, kind.0 as usize, 0, options.0 as usize, 0])
+        == 0
 }
 
 /// Takes a file system away from where it is; who uses it keeps it.
