@@ -1,10 +1,17 @@
 //! The network of `--network isolated`: its containers reach the outside, and not each other.
 
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 use crate::docker::client::Docker;
 use crate::docker::failure;
 use crate::error::Error;
+use crate::ui::shown;
 
 /// What `--network` calls it.
 pub const NAME: &str = "isolated";
@@ -15,14 +22,36 @@ pub fn network() -> String {
     format!("docker-sandbox-isolated-{}", rustix::process::geteuid().as_raw())
 }
 
+/// Its use: as long as somebody has one, nobody of the same user removes it. A container that is being made does not keep
+/// Docker from that.
+#[derive(Debug)]
+pub struct Use {
+    _lock: File,
+}
+
+impl Use {
+    /// `folder` is for the lock, and holds nothing.
+    fn begin(folder: &Path) -> std::io::Result<Self> {
+        let lock = open(folder)?;
+        lock.lock_shared()?;
+        Ok(Self { _lock: lock })
+    }
+}
+
+fn open(folder: &Path) -> std::io::Result<File> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    File::open(folder)
+}
+
 /// Makes it, if it is not there. `labels` are for Docker.
 ///
 /// # Errors
-/// The daemon does not make it.
-pub fn make(docker: &Docker, labels: &[std::ffi::OsString], limit: Duration) -> anyhow::Result<()> {
+/// The daemon does not make it, or the folder cannot be locked.
+pub fn make(docker: &Docker, folder: &Path, labels: &[OsString], limit: Duration) -> anyhow::Result<Use> {
+    let lock = Use::begin(folder).with_context(|| format!("cannot lock {}", shown(folder)))?;
     let name = network();
     // Source: `com.docker.network.bridge.enable_icc` in Docker's documentation of the bridge driver.
-    let mut words: Vec<std::ffi::OsString> =
+    let mut words: Vec<OsString> =
         ["network", "create", "--driver=bridge", "--opt=com.docker.network.bridge.enable_icc=false"]
             .map(Into::into)
             .to_vec();
@@ -31,7 +60,7 @@ pub fn make(docker: &Docker, labels: &[std::ffi::OsString], limit: Duration) -> 
     let answer =
         docker.command(words).answer_within(limit)?.ok_or_else(|| failure::timed_out(docker, limit))?;
     if answer.status.success() || answer.stderr.contains("already exists") {
-        return Ok(());
+        return Ok(lock);
     }
     Err(Error::new("the network for `--network isolated` cannot be made")
         .body(answer.stderr.clone())
@@ -43,7 +72,12 @@ pub fn make(docker: &Docker, labels: &[std::ffi::OsString], limit: Duration) -> 
         .into())
 }
 
-/// Removes it, unless somebody uses it: then Docker refuses.
-pub fn remove(docker: &Docker, name: &str, limit: Duration) {
-    let _ = docker.command(["network", "rm", name]).answer_within(limit);
+/// Removes it, unless somebody uses it.
+pub fn remove(docker: &Docker, folder: &Path, name: &str, limit: Duration) {
+    if let Ok(lock) = open(folder)
+        && lock.try_lock().is_ok()
+    {
+        // Docker refuses as long as a container is on it, a spare for example.
+        let _ = docker.command(["network", "rm", name]).answer_within(limit);
+    }
 }

@@ -45,8 +45,8 @@ pub struct Task {
     pub warm: bool,
     /// See above.
     pub terminal: bool,
-    /// A network to remove if nobody uses it.
-    pub network: Option<String>,
+    /// A network to remove if nobody uses it, and the folder of its lock.
+    pub network: Option<(String, PathBuf)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -156,8 +156,8 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
     if let Ok(file) = rustix::stdio::stdout().try_clone_to_owned() {
         Claim::inherited(File::from(file), task.claim.clone()).release();
     }
-    if let Some(network) = &task.network {
-        isolated::remove(docker, network, REMOVAL);
+    if let Some((network, folder)) = &task.network {
+        isolated::remove(docker, folder, network, REMOVAL);
     }
     if task.warm {
         refill();

@@ -12,6 +12,7 @@ use crate::sandbox::claims::Claim;
 use crate::sandbox::execution::{Ended, Execution, Inbox, Output};
 use crate::sandbox::fleet::prune;
 use crate::sandbox::guard::{self, Task};
+use crate::sandbox::isolated;
 use crate::sandbox::labels::Kind;
 use crate::sandbox::minder::{self, Minder};
 use crate::sandbox::spares::Spare;
@@ -76,10 +77,7 @@ pub(super) fn minded(
         claim: claim.path().to_owned(),
         warm: prepared.spares > 0,
         terminal: manner.terminal,
-        network: prepared
-            .specification
-            .isolated
-            .then(|| prepared.specification.network.to_string_lossy().into_owned()),
+        network: prepared.network.as_ref().map(|_| (isolated::network(), prepared.network_folder())),
     };
     let words: Vec<OsString> = manner.words.clone();
     let mut minder = match &context.program {

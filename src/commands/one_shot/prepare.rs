@@ -1,7 +1,7 @@
 //! Everything before the start: settings, runtime, rules.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::request::{Access, Request};
@@ -16,9 +16,9 @@ use crate::docker::run_line::RunLine;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::memory::Memory;
 use crate::sandbox::expiry::Ledger;
-use crate::sandbox::guard;
 use crate::sandbox::labels::{self, Labels};
 use crate::sandbox::report;
+use crate::sandbox::{guard, isolated};
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
 use crate::settings::one_shot::OneShot;
@@ -41,6 +41,8 @@ pub(crate) struct Prepared {
     pub(super) guard: PathBuf,
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
+    /// The use of the isolated network.
+    pub(super) network: Option<isolated::Use>,
     pub(super) spares: usize,
     pub(super) warm_idle: Duration,
     pub(super) max_concurrent: usize,
@@ -90,9 +92,16 @@ pub(super) fn prepare(
     let words = specification.line(request);
     let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
     let line = line.with_ours(request.ours.clone());
-    if specification.isolated {
-        make_network(&docker, &settings, &specification)?;
-    }
+    let data = context.environment.data.as_deref().ok_or_else(|| {
+        Error::new("there is no folder for our files: HOME is not set")
+            .kind(Kind::Settings)
+            .hint("set it:", "export HOME=/root")
+    })?;
+    let state = data.join("do").join(key(&socket));
+    let network = match specification.isolated {
+        true => Some(make_network(&docker, &settings, &specification, &state)?),
+        false => None,
+    };
     let plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], pass.names || spares == 0)?;
     if plan.runtime.is_none() && specification.access == Access::Discard {
         return Err(Error::new(
@@ -112,16 +121,12 @@ pub(super) fn prepare(
         ledger.note(expires.unwrap_or_else(|| SystemTime::now() + longest));
         run::log(&settings, Verb::Do, &plan, specification.image.as_ref(), &line)?;
     }
-    let data = context.environment.data.as_deref().ok_or_else(|| {
-        Error::new("there is no folder for our files: HOME is not set")
-            .kind(Kind::Settings)
-            .hint("set it:", "export HOME=/root")
-    })?;
     let behind = 1 + request.command.len();
     let options = plan.words.len().saturating_sub(behind);
     Ok(Prepared {
         guard: guard::file(context.environment.cache.as_deref())?,
-        state: data.join("do").join(key(&socket)),
+        state,
+        network,
         checked: plan.words[..options].to_vec(),
         registration: plan.registration,
         runtime: plan.runtime,
@@ -161,7 +166,12 @@ fn local_socket(context: &Context, settings: &Settings, docker: &Docker) -> anyh
     .into())
 }
 
-fn make_network(docker: &Docker, settings: &Settings, specification: &Specification) -> anyhow::Result<()> {
+fn make_network(
+    docker: &Docker,
+    settings: &Settings,
+    specification: &Specification,
+    state: &Path,
+) -> anyhow::Result<isolated::Use> {
     let labels = Labels {
         kind: labels::Kind::Do,
         mode: settings.decision.mode.value,
@@ -169,7 +179,7 @@ fn make_network(docker: &Docker, settings: &Settings, specification: &Specificat
         expires: None,
         spec: None,
     };
-    crate::sandbox::isolated::make(docker, &labels.words(), settings.detect_timeout.value)
+    isolated::make(docker, &state.join(isolated::NAME), &labels.words(), settings.detect_timeout.value)
 }
 
 /// Whether the storage driver keeps to a size. What it says itself, it says only when the container is made.
@@ -203,6 +213,11 @@ fn check_disk(docker: &Docker, limit: Duration) -> anyhow::Result<()> {
 }
 
 impl Prepared {
+    /// Where the lock of the isolated network is.
+    pub(super) fn network_folder(&self) -> PathBuf {
+        self.state.join(isolated::NAME)
+    }
+
     /// Whether names on its network are made to work for each container.
     pub(super) fn needs_names(&self) -> bool {
         let network = self.specification.network.to_string_lossy();
