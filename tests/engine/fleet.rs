@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use crate::stage::{IMAGE, Outcome, Scenario, wait_until};
+use crate::stage::{IMAGE, Io, Outcome, Scenario, wait_until};
 
 fn lines(outcome: &Outcome) -> Vec<String> {
     outcome.out().lines().map(str::to_owned).collect()
@@ -142,6 +142,13 @@ fn a_dry_run_touches_nothing_and_prune_removes(scenario: &Scenario) {
     let dry = scenario.docker(["sandbox", "prune", "--dry-run", &filter]).exits(0);
     let said = dry.out();
     assert!(said.starts_with(&format!("{}  {name} (running): expired since ", &container[..12])), "{said}");
+    assert_eq!(scenario.inspect(&container, "{{.State.Running}}"), "true");
+    // On a terminal it asks first.
+    let mut asked = scenario.start("docker", ["sandbox", "prune", &filter], Io::Terminal);
+    asked.wait_for("Remove them? [y/N] ");
+    asked.press(b"\n");
+    let (refused, _) = asked.end_in_terminal();
+    assert!(refused.exits(1).out().contains("not confirmed; nothing was removed"));
     assert_eq!(scenario.inspect(&container, "{{.State.Running}}"), "true");
     let prune = scenario.docker(["sandbox", "prune", &filter]).exits(0);
     assert_eq!(prune.out().trim(), container);
