@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod fleet;
 mod ls;
+mod marks;
 mod persist;
 mod prune;
 mod refusal;
