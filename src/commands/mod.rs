@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod fleet;
 mod ls;
+mod marks;
 pub(crate) mod one_shot;
 mod persist;
 mod prune;

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime};
 
+use crate::commands::marks::Marks;
 use crate::commands::{aftermath, refusal, rules};
 use crate::context::Context;
 use crate::docker::ask;
@@ -16,8 +17,7 @@ use crate::gvisor::detect::{self, Choice};
 use crate::gvisor::memory::Memory;
 use crate::plugin::caller::Caller;
 use crate::plugin::supervise::Watch;
-use crate::sandbox::labels::{self, Kind, Labels};
-use crate::sandbox::{audit, expiry};
+use crate::sandbox::audit;
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
 use crate::ui::{self, plain, shown};
@@ -84,33 +84,15 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
         ui::warn(&load::ignored_project(context, file));
     }
     let docker = context.docker()?;
-    let expires = expires(verb, &settings, &line);
-    let labels = labels(context, verb, &settings, expires);
-    let plan = plan(context, verb, &docker, &settings, &line, &labels, true)?;
+    let marks = Marks::of(context, verb, &settings, &line);
+    let plan = plan(context, verb, &docker, &settings, &line, &marks.words, true)?;
     log(&settings, verb, &plan, image, &line)?;
     plan.warnings.iter().for_each(|warning| ui::warn(warning));
     if line.ours.verbose {
         plan.notes.iter().for_each(|note| ui::note(note));
     }
-    let ledger = expiry::Ledger::of(context, settings.current_context.as_deref());
-    ledger.prune_on_the_way(&docker);
-    // Behind that: it is not there yet.
-    if let Some(expires) = expires {
-        ledger.note(expires);
-    }
+    marks.note(context, &settings, &docker);
     start(context, verb, &docker, plan, &line, watch)
-}
-
-/// When it is to go. Who waits for a container knows when it ends; what nobody waits for is forgotten.
-fn expires(verb: Verb, settings: &Settings, line: &RunLine) -> Option<SystemTime> {
-    let asked = line.ours.ttl.is_some() || verb == Verb::Create || line.is_detached();
-    settings.ttl.value.from_now().filter(|_| asked)
-}
-
-fn labels(context: &Context, verb: Verb, settings: &Settings, expires: Option<SystemTime>) -> Vec<OsString> {
-    let kind = if verb == Verb::Run { Kind::Run } else { Kind::Create };
-    let project = labels::project(&context.environment.folder);
-    Labels { kind, mode: settings.decision.mode.value, project: &project, expires, spec: None }.words()
 }
 
 /// Reads the line. An option that we do not know is looked up in the help of the CLI in use.

@@ -29,6 +29,8 @@ pub const COMMAND: &str = "docker-sandbox-prune";
 const PAUSE: u64 = 60;
 /// When a pruning that came to nothing is tried again.
 const RETRY: u64 = 600;
+/// The file's, in bytes: three numbers of 20 digits and their names.
+const LENGTH: usize = 128;
 /// How long we wait for whoever is writing. It is done at once, unless it was stopped in the middle of it.
 const PATIENCE: Duration = Duration::from_millis(30);
 
@@ -146,8 +148,11 @@ impl Ledger {
             return false;
         }
         let Some(known) = change(read(&text)) else { return false };
-        let Ok(text) = serde_json::to_vec(&known) else { return false };
-        opened.set_len(0).and_then(|()| opened.write_all_at(&text, 0)).is_ok()
+        let Ok(mut text) = serde_json::to_vec(&known) else { return false };
+        // Always as long, in one write: who reads takes no lock.
+        text.resize(LENGTH - 1, b' ');
+        text.push(b'\n');
+        opened.write_all_at(&text, 0).and_then(|()| opened.set_len(LENGTH as u64)).is_ok()
     }
 }
 

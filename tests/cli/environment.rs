@@ -107,21 +107,19 @@ impl TestEnvironment {
     /// Starts to script an answer; what was scripted last is tried first. A word of the question
     /// may hold blanks if it stands on a line of its own.
     pub(crate) fn answer(&self, question: &str) -> Answer {
-        let number = self.answers.get();
-        self.answers.set(number - 1);
-        let folder = self.root.join(format!("fake/answers/{number}"));
-        std::fs::create_dir(&folder).unwrap();
         let (words, line) = question.split_once('\n').unwrap_or((question, ""));
         let words: Vec<&str> = words.split(' ').chain(Some(line)).filter(|word| !word.is_empty()).collect();
-        std::fs::write(folder.join("asked"), words.join("\n")).unwrap();
-        Answer { folder }
+        self.answer_words(&words)
     }
 
     /// Likewise, word by word.
     pub(crate) fn answer_words(&self, words: &[&str]) -> Answer {
-        let answer = self.answer("");
-        std::fs::write(answer.folder.join("asked"), words.join("\n")).unwrap();
-        answer
+        let number = self.answers.get();
+        self.answers.set(number - 1);
+        let folder = self.root.join(format!("fake/answers/{number}"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("asked"), words.join("\n")).unwrap();
+        Answer { folder }
     }
 
     /// Scripts a call that says nothing until the test is over; `child`: as does a process that it started.

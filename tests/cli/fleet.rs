@@ -126,8 +126,8 @@ pub(crate) fn inspects<S: AsRef<str>>(test: &TestEnvironment, names: &[S], conta
     let (mut stdout, mut stderr) = (String::new(), String::new());
     for name in names.iter().map(AsRef::as_ref) {
         match containers.iter().find(|one| is(one, name)) {
-            Some(one) => stdout += &format!("{}\n", one.about),
-            None => stderr += &format!("Error response from daemon: No such container: {name}\n"),
+            Some(one) => stdout.extend([one.about.to_string(), "\n".into()]),
+            None => stderr.extend(["Error response from daemon: No such container: ", name, "\n"]),
         }
     }
     let status = u8::from(!stderr.is_empty());

@@ -121,3 +121,18 @@ fn config_shows_the_users_ttl() {
     let line = shown.text().lines().find(|line| line.starts_with("ttl")).unwrap().to_owned();
     assert!(line.contains("1day 12h") && line.contains("plugins.sandbox.ttl"), "{line}");
 }
+
+#[test]
+fn times_to_live_are_offered() {
+    let test = TestEnvironment::new();
+    test.docker_words(["__complete", "sandbox", "run", "--ttl", ""]).is(str![[r#"
+exit 0
+--- stdout
+1h
+1d
+30d
+none	for ever
+:4
+
+"#]]);
+}

@@ -4,13 +4,7 @@
 
 use std::time::SystemTime;
 
-use crate::stage::{IMAGE, Outcome, Scenario, wait_until};
-
-/// Waits until there is nothing left of a container.
-#[track_caller]
-fn wait_for_removal(scenario: &Scenario) {
-    wait_until("it is removed", || scenario.containers().is_empty());
-}
+use crate::stage::{IMAGE, Io, Outcome, Scenario, wait_until};
 
 fn lines(outcome: &Outcome) -> Vec<String> {
     outcome.out().lines().map(str::to_owned).collect()
@@ -131,9 +125,16 @@ fn what_is_not_ours_must_not_be_listed_stopped_or_removed() {
     }
 }
 
+/// One test, and not two: what prunes on the way does so for all of this user's on the same engine.
 #[test]
-fn what_has_expired_must_go_by_prune_and_a_dry_run_must_touch_nothing() {
-    let scenario = Scenario::on("bookworm");
+fn what_has_expired_must_go_by_prune_and_on_the_way_of_a_later_command() {
+    for engine in ["bookworm", "trixie"] {
+        a_dry_run_touches_nothing_and_prune_removes(&Scenario::on(engine));
+        a_later_command_has_it_removed(&Scenario::on(engine));
+    }
+}
+
+fn a_dry_run_touches_nothing_and_prune_removes(scenario: &Scenario) {
     let name = scenario.name().to_owned();
     let filter = format!("--filter=name={name}");
     scenario.docker(["sandbox", "run", "-d", "--name", &name, "--ttl=1ms", IMAGE, "sleep", "600"]).exits(0);
@@ -142,24 +143,26 @@ fn what_has_expired_must_go_by_prune_and_a_dry_run_must_touch_nothing() {
     let said = dry.out();
     assert!(said.starts_with(&format!("{}  {name} (running): expired since ", &container[..12])), "{said}");
     assert_eq!(scenario.inspect(&container, "{{.State.Running}}"), "true");
+    // On a terminal it asks first.
+    let mut asked = scenario.start("docker", ["sandbox", "prune", &filter], Io::Terminal);
+    asked.wait_for("Remove them? [y/N] ");
+    asked.press(b"\n");
+    let (refused, _) = asked.end_in_terminal();
+    assert!(refused.exits(1).out().contains("not confirmed; nothing was removed"));
+    assert_eq!(scenario.inspect(&container, "{{.State.Running}}"), "true");
     let prune = scenario.docker(["sandbox", "prune", &filter]).exits(0);
     assert_eq!(prune.out().trim(), container);
     assert_eq!(prune.err(), "docker sandbox: removed 1 container and 0 networks\n");
-    wait_for_removal(&scenario);
+    assert_eq!(scenario.containers(), [""; 0]);
 }
 
-#[test]
-fn what_has_expired_must_go_on_the_way_of_a_later_command() {
-    for scenario in ["bookworm", "trixie"].map(Scenario::on) {
-        let name = scenario.name().to_owned();
-        let stays = format!("{name}-stays");
-        scenario.direct(["run", "-d", "--name", &stays, "--ttl=1h", IMAGE, "sleep", "600"]).exits(0);
-        scenario
-            .docker(["sandbox", "run", "-d", "--name", &name, "--ttl=1ms", IMAGE, "sleep", "600"])
-            .exits(0);
-        assert_eq!(scenario.containers().len(), 2);
-        scenario.docker(["sandbox", "run", "--rm", IMAGE, "true"]).exits(0);
-        wait_until("the expired one is removed", || scenario.containers().len() == 1);
-        assert_eq!(scenario.inspect(&scenario.container(), "{{.Name}}"), format!("/{stays}"));
-    }
+fn a_later_command_has_it_removed(scenario: &Scenario) {
+    let name = scenario.name().to_owned();
+    let stays = format!("{name}-stays");
+    scenario.direct(["run", "-d", "--name", &stays, "--ttl=1h", IMAGE, "sleep", "600"]).exits(0);
+    scenario.docker(["sandbox", "run", "-d", "--name", &name, "--ttl=1ms", IMAGE, "sleep", "600"]).exits(0);
+    assert_eq!(scenario.containers().len(), 2);
+    scenario.docker(["sandbox", "run", "--rm", IMAGE, "true"]).exits(0);
+    wait_until("the expired one is removed", || scenario.containers().len() == 1);
+    assert_eq!(scenario.inspect(&scenario.container(), "{{.Name}}"), format!("/{stays}"));
 }
