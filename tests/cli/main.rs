@@ -29,6 +29,7 @@ mod hooks;
 mod invocation;
 mod modes;
 mod nonsense;
+mod one_shot;
 mod patience;
 mod platforms;
 mod policy;

@@ -61,6 +61,10 @@ impl Transcript {
         &self.text
     }
 
+    pub(crate) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
     /// What the last docker was told in labels of ours: `KEY=VALUE`, in order.
     pub(crate) fn labels(&self) -> Vec<String> {
         let last = self.calls.last().map(Vec::as_slice).unwrap_or_default();
