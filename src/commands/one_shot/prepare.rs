@@ -98,10 +98,8 @@ pub(super) fn prepare(
             .hint("set it:", "export HOME=/root")
     })?;
     let state = data.join("do").join(key(&socket));
-    let network = match specification.isolated {
-        true => Some(make_network(&docker, &settings, &specification, &state)?),
-        false => None,
-    };
+    let isolated = specification.isolated;
+    let network = isolated.then(|| make_network(&docker, &settings, &specification, &state)).transpose()?;
     let plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], pass.names || spares == 0)?;
     if plan.runtime.is_none() && specification.access == Access::Discard {
         return Err(Error::new(
