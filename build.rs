@@ -25,7 +25,7 @@ fn main() {
     // No library, no loader, nothing to be moved at its start: five pages.
     command.args(["-Crelocation-model=static", "-Ctarget-feature=+crt-static"]);
     command
-        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none,-z,norelro,--gc-sections,-n");
+        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none,-z,norelro,--gc-sections");
     if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
         let mut option = OsString::from("-Clinker=");
         option.push(linker);
