@@ -26,8 +26,7 @@ fn main() {
     command.args(["-Cpanic=abort", "-Copt-level=s", "-Cstrip=symbols"]);
     // No library, no loader, nothing to be moved at its start: five pages.
     command.args(["-Crelocation-model=static", "-Ctarget-feature=+crt-static"]);
-    command
-        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none,-z,norelro,--gc-sections,-n");
+    command.arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none,-z,norelro,--gc-sections");
     if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
         let mut option = OsString::from("-Clinker=");
         option.push(linker);

@@ -33,6 +33,9 @@ const REFUSED: i32 = 125;
 const NOT_EXECUTABLE: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
+/// How much later than this process would end the container the kernel ends this process, in milliseconds.
+const LATER: u64 = 1000;
+
 /// The largest block of words, as large as the kernel lets arguments be.
 const LARGEST: usize = 6 << 20;
 
@@ -227,6 +230,11 @@ fn fill(into: &mut [u8]) {
 fn run(plan: &Plan, command: &'static [*const u8], signals: i32) -> ! {
     let deadline = (plan.timeout > 0).then(|| sys::now() + plan.timeout);
     let Some([told, tell]) = sys::pipe() else { refuse(b"no pipe", None) };
+    if plan.timeout > 0 {
+        // A command of the same user can stop this process, and so its clock.
+        sys::die_after(plan.timeout + plan.grace + LATER);
+    }
+    sys::hide();
     // From here on nobody else may be given the command.
     report(plan, b'b', 0);
     let child = sys::fork();
@@ -304,6 +312,9 @@ fn become_command(plan: &Plan, command: &'static [*const u8]) -> isize {
     {
         return 1;
     }
+    if !sys::forbid_namespaces() {
+        return sys::EOPNOTSUPP;
+    }
     sys::mask(0);
     execute(command, plan.environment)
 }
@@ -341,6 +352,7 @@ fn not_started(plan: &Plan, command: Text, error: isize) -> ! {
         sys::EACCES => (b": permission denied\n", NOT_EXECUTABLE),
         1 => (b": this user cannot be taken on\n", NOT_EXECUTABLE),
         7 => (b": too many arguments\n", NOT_EXECUTABLE),
+        sys::EOPNOTSUPP => (b": this kernel cannot forbid what makes read-only folders writable\n", NOT_EXECUTABLE),
         8 => (b": no program of this machine, and no `#!` in its first line\n", NOT_EXECUTABLE),
         _ => (b": cannot be executed\n", NOT_EXECUTABLE),
     };

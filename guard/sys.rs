@@ -6,6 +6,11 @@ use core::arch::{asm, global_asm};
 mod number {
     pub const GETPID: usize = 39;
     pub const CHDIR: usize = 80;
+    pub const PIVOT_ROOT: usize = 155;
+    pub const TIMER_CREATE: usize = 222;
+    pub const TIMER_SETTIME: usize = 223;
+    pub const UNSHARE: usize = 272;
+    pub const SETNS: usize = 308;
     pub const UMOUNT2: usize = 166;
     pub const FCHOWNAT: usize = 260;
     pub const UNLINKAT: usize = 263;
@@ -40,6 +45,11 @@ mod number {
 mod number {
     pub const UNLINKAT: usize = 35;
     pub const UMOUNT2: usize = 39;
+    pub const PIVOT_ROOT: usize = 41;
+    pub const UNSHARE: usize = 97;
+    pub const TIMER_CREATE: usize = 107;
+    pub const TIMER_SETTIME: usize = 110;
+    pub const SETNS: usize = 268;
     pub const CHDIR: usize = 49;
     pub const FCHMODAT: usize = 53;
     pub const FCHOWNAT: usize = 54;
@@ -149,6 +159,7 @@ pub const EINTR: isize = 4;
 pub const ENOENT: isize = 2;
 pub const EACCES: isize = 13;
 pub const ENOTDIR: isize = 20;
+pub const EOPNOTSUPP: isize = 95;
 
 pub const SIGTERM: i32 = 15;
 pub const SIGCHLD: i32 = 17;
@@ -358,4 +369,109 @@ pub fn become_user(user: u32, group: u32) -> bool {
     let header = [0x2008_0522_u32, 0];
     let none = [0_u32; 6];
     done && call(number::CAPSET, [header.as_ptr() as usize, none.as_ptr() as usize, 0, 0, 0, 0]) == 0
+}
+
+/// The kernel kills this process after so many milliseconds, even if somebody has stopped it by then.
+pub fn die_after(milliseconds: u64) {
+    // A struct sigevent: SIGKILL, by SIGEV_SIGNAL.
+    let mut event = [0_u32; 16];
+    event[2] = 9;
+    let mut timer = 0_i32;
+    let time = [0, 0, milliseconds / 1000, milliseconds % 1000 * 1_000_000];
+    if call(number::TIMER_CREATE, [1, event.as_ptr() as usize, (&raw mut timer) as usize, 0, 0, 0]) == 0 {
+        call(number::TIMER_SETTIME, [timer as usize, 0, time.as_ptr() as usize, 0, 0, 0]);
+    }
+}
+
+/// Nobody may look into this process or change it.
+pub fn hide() {
+    // PR_SET_DUMPABLE
+    call(number::PRCTL, [4, 0, 0, 0, 0, 0]);
+}
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
+
+/// The calls that make and change mounts and namespaces. The last ones are open_tree, move_mount, fsopen, fsconfig,
+/// fsmount, fspick and mount_setattr.
+const FORBIDDEN: [usize; 12] = [
+    number::MOUNT,
+    number::UMOUNT2,
+    number::PIVOT_ROOT,
+    number::UNSHARE,
+    number::SETNS,
+    428,
+    429,
+    430,
+    431,
+    432,
+    433,
+    442,
+];
+const CLONE3: usize = 435;
+/// CLONE_NEWNS, and the other namespaces.
+const NAMESPACES: u32 = 0x7e02_0000;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Instruction {
+    code: u16,
+    then: u8,
+    other: u8,
+    value: u32,
+}
+
+const LOAD: u16 = 0x20;
+const EQUAL: u16 = 0x15;
+const ANY_BIT: u16 = 0x45;
+const AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+const ALLOW: u32 = 0x7fff_0000;
+const NOT_PERMITTED: u32 = 0x0005_0001;
+const NO_SUCH_CALL: u32 = 0x0005_0026;
+
+const fn step(code: u16, value: u32) -> Instruction {
+    Instruction { code, then: 0, other: 0, value }
+}
+
+/// Skips so many instructions if it is not so.
+const fn unless(code: u16, value: u32, other: u8) -> Instruction {
+    Instruction { code, then: 0, other, value }
+}
+
+/// Of a struct seccomp_data: the architecture is at 4, the call's number at 0, the low half of its first word at 16.
+static FILTER: [Instruction; 37] = {
+    const LAST: usize = 32;
+    let mut program = [step(RETURN, ALLOW); 37];
+    program[0] = step(LOAD, 4);
+    program[1] = Instruction { code: EQUAL, then: 1, other: 0, value: ARCHITECTURE };
+    program[2] = step(RETURN, NO_SUCH_CALL);
+    program[3] = step(LOAD, 0);
+    // The calls of x32.
+    program[4] = unless(AT_LEAST, 0x4000_0000, 1);
+    program[5] = step(RETURN, NO_SUCH_CALL);
+    program[6] = unless(EQUAL, CLONE3 as u32, 1);
+    program[7] = step(RETURN, NO_SUCH_CALL);
+    let mut at = 8;
+    while at < LAST {
+        program[at] = unless(EQUAL, FORBIDDEN[(at - 8) / 2] as u32, 1);
+        program[at + 1] = step(RETURN, NOT_PERMITTED);
+        at += 2;
+    }
+    program[LAST] = unless(EQUAL, number::CLONE as u32, 3);
+    program[LAST + 1] = step(LOAD, 16);
+    program[LAST + 2] = unless(ANY_BIT, NAMESPACES, 1);
+    program[LAST + 3] = step(RETURN, NOT_PERMITTED);
+    program
+};
+
+/// From here on no namespaces and no mounts, as where Docker filters calls itself: in gVisor nobody does, and whoever has
+/// a user namespace of their own may ask for a read-only mount to be writable.
+pub fn forbid_namespaces() -> bool {
+    let program = [FILTER.len(), FILTER.as_ptr() as usize];
+    // PR_SET_NO_NEW_PRIVS, without which only root may do this; PR_SET_SECCOMP with a filter.
+    call(number::PRCTL, [38, 1, 0, 0, 0, 0]);
+    call(number::PRCTL, [22, 2, program.as_ptr() as usize, 0, 0, 0]) == 0
 }

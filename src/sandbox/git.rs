@@ -38,6 +38,7 @@ pub fn protected(folder: &Path) -> anyhow::Result<Vec<Mount>> {
     } else {
         of_worktree(folder, folder, 0, &mut found)?;
     }
+    found.extend(above(folder, &found));
     found.sort();
     // Of a path that is both, read-only counts.
     found.dedup_by(|later, first| {
@@ -46,6 +47,19 @@ pub fn protected(folder: &Path) -> anyhow::Result<Vec<Mount>> {
         same
     });
     Ok(found)
+}
+
+/// The folders between `root` and what was found: put aside, they would take it along, and make room for another.
+fn above(root: &Path, found: &[Mount]) -> Vec<Mount> {
+    let between = |mount: &Mount| -> Vec<PathBuf> {
+        let folders = mount.path.ancestors().skip(1);
+        folders.take_while(|path| *path != root && path.starts_with(root)).map(Path::to_owned).collect()
+    };
+    // Mounted once more, it would be writable.
+    let is_read_only =
+        |path: &PathBuf| found.iter().any(|mount| mount.read_only && path.starts_with(&mount.path));
+    let folders = found.iter().flat_map(between).filter(|path| !is_read_only(path));
+    folders.map(|path| Mount { path, read_only: false }).collect()
 }
 
 /// A folder that git would take for a repository's own.
@@ -203,10 +217,10 @@ mod tests {
         fs::remove_dir(top.path().join(".git/hooks")).unwrap();
         fs::remove_file(top.path().join(".git/config")).unwrap();
         assert_eq!(seen(top.path()), ["rw .git", "ro .git/config", "ro .git/hooks"]);
-        fs::create_dir(top.path().join(".husky")).unwrap();
+        fs::create_dir_all(top.path().join("tools/hooks")).unwrap();
         fs::write(
             top.path().join(".git/config"),
-            "[core]\n\tHooksPath = .husky\n[extensions]\nworktreeConfig=true",
+            "[core]\n\tHooksPath = tools/hooks\n[extensions]\nworktreeConfig=true",
         )
         .unwrap();
         fs::create_dir_all(top.path().join(".git/worktrees/x")).unwrap();
@@ -218,7 +232,8 @@ mod tests {
                 "ro .git/config.worktree",
                 "ro .git/hooks",
                 "ro .git/worktrees",
-                "ro .husky"
+                "rw tools",
+                "ro tools/hooks"
             ]
         );
     }
@@ -234,7 +249,15 @@ mod tests {
             .unwrap();
         assert_eq!(
             seen(top.path()),
-            ["rw .git", "ro .git/config", "ro .git/hooks", "ro .git/modules", "ro lib/sub/.git"]
+            [
+                "rw .git",
+                "ro .git/config",
+                "ro .git/hooks",
+                "ro .git/modules",
+                "rw lib",
+                "rw lib/sub",
+                "ro lib/sub/.git"
+            ]
         );
         let tree = tempfile::tempdir().unwrap();
         fs::write(tree.path().join(".git"), "gitdir: /elsewhere\n").unwrap();

@@ -19,6 +19,7 @@ mod gvisor;
 mod hung;
 mod memory;
 mod names;
+mod one_shot;
 mod opt_out;
 mod policy;
 mod recordings;

@@ -94,7 +94,8 @@ pub(super) fn minded(
         }
     });
     let remove = match &ended {
-        Ok(ended) => !(certain && ended.code.is_some() && ended.stopped_by.is_none() && !ended.timed_out),
+        // Any other code may be that of a `docker` that has failed, or was killed, while the container goes on.
+        Ok(ended) => !(certain && ended.code == Some(0) && ended.stopped_by.is_none() && !ended.timed_out),
         Err(_) => true,
     };
     match minder {

@@ -84,21 +84,27 @@ pub(crate) fn execute(
         notes.for_each(|note| ui::note(note));
     }
     let claim = claim(context, request, manner, &prepared)?;
-    let began = (SystemTime::now(), std::time::Instant::now());
-    let finish = |(ended, container): (Ended, String), warm, prepared| Outcome {
-        ended,
-        container,
-        warm,
-        started_at: began.0,
-        duration: began.1.elapsed(),
-        prepared,
-    };
+    let (started_at, began) = (SystemTime::now(), std::time::Instant::now());
+    let done = attempts(context, request, manner, prepared, &claim, inbox);
+    claim.release();
+    let ((ended, container), warm, prepared) = done?;
+    Ok(Outcome { ended, container, warm, started_at, duration: began.elapsed(), prepared })
+}
+
+/// In a spare, else in a container of its own: how it ended, and whether it was a spare.
+fn attempts(
+    context: &Context,
+    request: &Request,
+    manner: &Manner,
+    prepared: Prepared,
+    claim: &Claim,
+    inbox: &Inbox,
+) -> anyhow::Result<((Ended, String), bool, Prepared)> {
     if prepared.spares > 0
         && prepared.runtime.is_some()
-        && let Some(done) = warm::attempt(context, request, manner, &prepared, &claim, inbox)?
+        && let Some(done) = warm::attempt(context, request, manner, &prepared, claim, inbox)?
     {
-        claim.release();
-        return Ok(finish(done, true, prepared));
+        return Ok((done, true, prepared));
     }
     // Names on a network are made for one container, and a spare's were its own.
     let prepared = if prepared.spares > 0 && prepared.needs_names() {
@@ -106,9 +112,8 @@ pub(crate) fn execute(
     } else {
         prepared
     };
-    let done = attempt::cold(context, request, manner, &prepared, &claim, inbox)?;
-    claim.release();
-    Ok(finish(done, false, prepared))
+    let done = attempt::cold(context, request, manner, &prepared, claim, inbox)?;
+    Ok((done, false, prepared))
 }
 
 fn claim(

@@ -27,6 +27,8 @@ use outputs::Outputs;
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// How long outputs may go on once `docker` has ended: somebody else holds them.
 const DRAIN: Duration = Duration::from_secs(2);
+/// The exit code of whoever has no reader any more: 128 and SIGPIPE.
+const READER_GONE: u8 = 141;
 /// How long `docker` has to notice that its container is gone.
 const NOTICE: Duration = Duration::from_secs(5);
 
@@ -116,6 +118,9 @@ impl Ended {
         if self.timed_out {
             return crate::error::TIMED_OUT;
         }
+        if self.stopped_by == Some(SIGPIPE) {
+            return READER_GONE;
+        }
         match self.report {
             Some(Report::Exited(code) | Report::NotStarted(code)) => code,
             Some(Report::Signalled(signal)) => 128 + signal,
@@ -163,6 +168,10 @@ impl Execution<'_> {
         let mut watch = Watch::new(&self, pid, outputs.count());
         watch.until_the_end(inbox, input);
         let mut ended = watch.ended;
+        // Docker's code for it, which could be the command's own, and the container goes on.
+        if self.output == Output::Inherited && ended.code == Some(1) && relay::has_lost_its_reader() {
+            ended.stopped_by.get_or_insert(SIGPIPE);
+        }
         outputs.finish(&mut ended);
         Ok(ended)
     }
@@ -250,7 +259,11 @@ impl<'a> Watch<'a> {
 
     fn note_end(&mut self, status: Option<ExitStatus>) {
         self.gone = true;
-        let code = status.and_then(|status| status.code().or_else(|| Some(128 + status.signal()?)));
+        // One that we have killed says nothing of the command.
+        let code = status.and_then(|status| match self.ended.stopped_by {
+            Some(_) => status.code(),
+            None => status.code().or_else(|| Some(128 + status.signal()?)),
+        });
         self.ended.code = code.and_then(|code| u8::try_from(code).ok());
         self.deadline = Some((Instant::now() + DRAIN, Step::GiveUp));
     }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::Builder;
 
 use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::isatty;
 
 use super::outputs::{Expected, Outputs, Sink, Which};
@@ -161,4 +162,14 @@ fn is_one_file() -> anyhow::Result<bool> {
         Ok((about.dev(), about.ino()))
     };
     Ok(identity(Which::Stdout)? == identity(Which::Stderr)?)
+}
+
+/// Whether one of our outputs is a pipe that nobody reads.
+pub(super) fn has_lost_its_reader() -> bool {
+    [Which::Stdout, Which::Stderr].into_iter().any(|which| {
+        let Ok(file) = own(which) else { return false };
+        let mut polled = [PollFd::new(&file, PollFlags::empty())];
+        let found = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        found.is_ok() && polled[0].revents().contains(PollFlags::ERR)
+    })
 }

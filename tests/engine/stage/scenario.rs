@@ -192,7 +192,7 @@ impl Scenario {
     }
 
     /// The docker CLI, outside of what a test may have put around it.
-    fn ask(&self, args: &[&str]) -> String {
+    pub(crate) fn ask(&self, args: &[&str]) -> String {
         let mut command = Command::new(&self.cli.path);
         command.arg("--host").arg(self.engine.host()).args(args);
         let output = command.env_clear().env("HOME", self.home()).output().unwrap();

@@ -1,0 +1,14 @@
+//! `do`: one command in a fresh sandbox, the same whether that was made for it or was ready before.
+
+mod ends;
+mod folders;
+mod isolation;
+mod place;
+mod signals;
+mod spares;
+mod streams;
+mod surroundings;
+mod terminal;
+mod turns;
+
+use place::{ENGINES, Place, Seen};
