@@ -352,7 +352,9 @@ fn not_started(plan: &Plan, command: Text, error: isize) -> ! {
         sys::EACCES => (b": permission denied\n", NOT_EXECUTABLE),
         1 => (b": this user cannot be taken on\n", NOT_EXECUTABLE),
         7 => (b": too many arguments\n", NOT_EXECUTABLE),
-        sys::EOPNOTSUPP => (b": this kernel cannot forbid what makes read-only folders writable\n", NOT_EXECUTABLE),
+        sys::EOPNOTSUPP => {
+            (b": this kernel cannot forbid what makes read-only folders writable\n", NOT_EXECUTABLE)
+        }
         8 => (b": no program of this machine, and no `#!` in its first line\n", NOT_EXECUTABLE),
         _ => (b": cannot be executed\n", NOT_EXECUTABLE),
     };
