@@ -86,11 +86,6 @@ impl Place {
         self.start(args, Io::Pipes).end()
     }
 
-    /// `do -- sh -c SCRIPT`, to its end.
-    pub(super) fn shell(&self, options: &[&str], script: &str) -> Outcome {
-        self.run(&[options, &["--", "sh", "-c", script]].concat())
-    }
-
     /// Runs `do ARGS`, in which `--` stands before the command, cold and from a spare. What `drive` sees must be the
     /// same, and is returned.
     #[track_caller]

@@ -94,11 +94,11 @@ fn a_command_must_end_when_its_time_is_over() {
     let script = "trap 'echo got TERM; exit 9' TERM; echo ready; while :; do sleep 0.1; done";
     for engine in ENGINES {
         let place = Place::on(engine);
-        let seen = place.same(&["--timeout=2s", "--", "sh", "-c", script], b"");
+        let seen = place.same(&["--timeout=5s", "--", "sh", "-c", script], b"");
         assert_eq!((seen.code, &*String::from_utf8_lossy(&seen.stdout)), (Some(124), "ready\ngot TERM\n"));
         let said = String::from_utf8_lossy(&seen.stderr);
-        assert_eq!(said, "docker sandbox: warning: the command was ended after 2s (`--timeout`)\n");
-        let seen = place.same(&["--timeout=2s", "--", "sleep", "600"], b"");
+        assert_eq!(said, "docker sandbox: warning: the command was ended after 5s (`--timeout`)\n");
+        let seen = place.same(&["--timeout=5s", "--", "sleep", "600"], b"");
         assert_eq!(seen.code, Some(124));
         place.wait_until_over();
     }
@@ -106,7 +106,7 @@ fn a_command_must_end_when_its_time_is_over() {
 
 fn ignores_its_end(engine: &str) {
     let place = Place::on(engine);
-    let options = ["--timeout=2s", "--", "sh", "-c", STUBBORN];
+    let options = ["--timeout=5s", "--", "sh", "-c", STUBBORN];
     let code = place.both_ways(Io::Pipes, &options, |mut running| {
         running.wait_for("ready");
         let began = Instant::now();
