@@ -179,7 +179,7 @@ pub static RULES: [Rule; 43] = [
         mounts::readable,
         "what `host-*` and `credentials` are about, mounted read-only: whole folders and secrets, not single files of \
          `/etc`",
-        "the container can read what the host keeps there",
+        "the container can read what the host keeps there; with gVisor 20240729 its root can make the mount writable",
         "mount only what is needed",
         BOTH,
     ),
