@@ -18,6 +18,7 @@ const OF_THE_COMMAND: [&str; 4] = ["--env", "-e", "--shell", "--wait"];
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spare {
     pub(super) specification: String,
+    /// Its id: the name is another one once a command has it.
     pub(super) container: String,
 }
 
@@ -186,23 +187,25 @@ impl Place {
         self.spares()
     }
 
-    /// The names of all sandboxes here: those that have the working folder.
+    /// The ids of all sandboxes here: those that have the working folder.
     pub(super) fn sandboxes(&self) -> Vec<String> {
         let filter = format!("--filter=volume={}", self.work().display());
-        let names = self.scenario.ask(&["ps", "--all", &filter, "--format={{.Names}}"]);
-        names.lines().map(str::to_owned).collect()
+        let ids = self.scenario.ask(&["ps", "--all", "--no-trunc", "--quiet", &filter]);
+        ids.lines().map(str::to_owned).collect()
     }
 
-    /// The sandbox that the last command was given to.
+    /// The sandbox that the last command was given to: its id, or its name if it was made for it and is gone.
     #[track_caller]
     pub(super) fn sandbox(&self) -> String {
         let asked = self.asked();
-        let name = asked.iter().rev().find_map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+        let found = asked.iter().rev().find_map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
             ["run", _, _, name] => name.strip_prefix("--name="),
-            ["attach", _, name, ..] => Some(name),
+            ["attach", _, id, ..] => Some(id),
             _ => None,
         });
-        name.unwrap_or_else(|| panic!("a sandbox: {asked:#?}")).to_owned()
+        let found = found.unwrap_or_else(|| panic!("a sandbox: {asked:#?}"));
+        let id = self.scenario.inspect(found, "{{.Id}}");
+        if id.is_empty() { found.to_owned() } else { id }
     }
 
     /// The processes that mind commands of this place.
@@ -252,8 +255,10 @@ impl Drop for Place {
     }
 }
 
-/// `SPECIFICATION.CONTAINER.ready`.
+/// `SPECIFICATION.NAME.ready`, with the id in it.
 fn spare(file: &std::path::Path) -> Option<Spare> {
-    let mut parts = file.file_name()?.to_str()?.strip_suffix(".ready")?.split('.');
-    Some(Spare { specification: parts.next()?.to_owned(), container: parts.next()?.to_owned() })
+    let (specification, _) = file.file_name()?.to_str()?.strip_suffix(".ready")?.split_once('.')?;
+    let content = std::fs::read_to_string(file).ok()?;
+    let id = content.split_whitespace().find(|word| word.len() == 64)?;
+    Some(Spare { specification: specification.to_owned(), container: id.to_owned() })
 }
