@@ -69,7 +69,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: warning: `--volumes-from other:ro`: the container can read what the host keeps there; mount only what is needed [host-read]
+docker sandbox: warning: `--volumes-from other:ro`: the container can read what the host keeps there; with gVisor 20240729 its root can make the mount writable; mount only what is needed [host-read]
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker container inspect --format '{{json .Mounts}}' -- other
