@@ -30,6 +30,8 @@ pub const COMMAND: &str = "docker-sandbox-minder";
 const REMOVAL: Duration = Duration::from_secs(60);
 /// How often a daemon that does not answer is asked again. The container's own deadline does not need us.
 const ATTEMPTS: usize = 30;
+/// How often one that is not there is looked for, where it may appear.
+const APPEARS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What it is for.
@@ -55,7 +57,19 @@ enum Line {
     /// The process id of the `docker` that was started.
     Docker(i32),
     /// Everything has ended; whether to make sure of it.
-    Done { remove: bool },
+    Done(Doubt),
+}
+
+/// What whoever minded a command does not know about its container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// Nothing: it is gone.
+    None,
+    /// Whether it is gone.
+    MayBeThere,
+    /// Whether the daemon is still making it: `docker` was ended, or we were.
+    MayAppear,
 }
 
 /// The hold on one.
@@ -108,9 +122,9 @@ impl Minder {
         self.tell(&Line::Docker(docker.as_raw_nonzero().get()));
     }
 
-    /// All has ended. `remove`: but who knows whether the container has.
-    pub fn done(mut self, remove: bool) {
-        self.tell(&Line::Done { remove });
+    /// All has ended, as far as we know.
+    pub fn done(mut self, doubt: Doubt) {
+        self.tell(&Line::Done(doubt));
     }
 
     fn tell(&mut self, line: &Line) {
@@ -127,7 +141,7 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
         let _ = docker.command(["rename", &task.container, name]).answer_within(REMOVAL);
     }
     let mut docker_id = None;
-    let mut remove = true;
+    let mut doubt = Doubt::MayAppear;
     let mut waited = false;
     let mut orders = BufReader::new(std::io::stdin().lock());
     loop {
@@ -146,12 +160,12 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
         }
         match serde_json::from_str(&text) {
             Ok(Line::Docker(id)) => docker_id = Pid::from_raw(id),
-            Ok(Line::Done { remove: asked }) => remove = asked,
+            Ok(Line::Done(known)) => doubt = known,
             Err(_) => {}
         }
     }
-    if remove {
-        make_sure(docker, &task.container, docker_id);
+    if doubt != Doubt::None {
+        make_sure(docker, &task.container, docker_id, doubt);
     }
     if let Ok(file) = rustix::stdio::stdout().try_clone_to_owned() {
         Claim::inherited(File::from(file), task.claim.clone()).release();
@@ -165,37 +179,54 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
 }
 
 /// Ends the `docker` that was left behind, and removes the container, however far it has come.
-fn make_sure(docker: &Docker, container: &str, docker_id: Option<Pid>) {
+fn make_sure(docker: &Docker, container: &str, docker_id: Option<Pid>, doubt: Doubt) {
+    let mut absent = 0;
     for _ in 0..ATTEMPTS {
         // Its end of the pipe is open: it is certainly that process.
         let lives = !is_ready(rustix::stdio::stderr(), Some(Duration::ZERO));
         if let Some(id) = docker_id.filter(|_| lives) {
             let _ = kill_process(id, Signal::KILL);
         }
-        let answers = remove(docker, container);
+        let found = remove(docker, container);
         let ended = is_ready(rustix::stdio::stderr(), Some(PAUSE));
-        if answers && ended {
-            // What it had asked for just before its end.
-            if lives {
-                let _ = remove(docker, container);
-            }
+        match found {
+            Found::Removed if ended => return,
+            // The daemon goes on making what it was asked for by one that has ended since.
+            Found::Absent => absent += 1,
+            Found::Removed | Found::Unknown => {}
+        }
+        let patience = if doubt == Doubt::MayAppear { APPEARS } else { 1 };
+        if ended && absent >= patience {
             return;
         }
-        if !answers {
-            // Not a wait for anything that could be waited for: the daemon is gone, and may come back.
-            std::thread::sleep(PAUSE);
-        }
+        // Not a wait for anything that could be waited for: the daemon is gone, or busy, and says nothing of it.
+        std::thread::sleep(PAUSE);
     }
 }
 
-/// Removes a container. Whether it is not there any more, or never was.
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It was there.
+    Removed,
+    /// It is not there, or not yet.
+    Absent,
+    /// The daemon does not say.
+    Unknown,
+}
+
+/// Removes a container.
 #[must_use]
-pub fn remove(docker: &Docker, container: &str) -> bool {
+pub fn remove(docker: &Docker, container: &str) -> Found {
     let answer =
         docker.command(["rm", "--force", "--volumes", container]).answer_within(REMOVAL).ok().flatten();
-    answer.is_some_and(|answer| {
-        answer.status.success() || answer.stderr.to_lowercase().contains("no such container")
-    })
+    match answer {
+        Some(answer) if answer.stderr.to_lowercase().contains("no such container") => Found::Absent,
+        Some(answer) if answer.status.success() => Found::Removed,
+        // Somebody else does it.
+        Some(answer) if answer.stderr.contains("already in progress") => Found::Removed,
+        _ => Found::Unknown,
+    }
 }
 
 /// Whether `descriptor` has something, its end perhaps, within `limit`.

@@ -4,6 +4,7 @@ use snapbox::str;
 
 use crate::environment::TestEnvironment;
 
+#[allow(clippy::too_many_lines, reason = "most of it is a snapshot")]
 #[test]
 fn config_shows_every_setting_and_its_source() {
     let mut test = TestEnvironment::new();

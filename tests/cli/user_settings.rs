@@ -216,6 +216,7 @@ warm-idle        30m            the default
 "#]]);
 }
 
+#[allow(clippy::too_many_lines, reason = "most of it is a snapshot")]
 #[test]
 fn docker_config_and_the_option_config_move_the_file() {
     let mut test = TestEnvironment::new();

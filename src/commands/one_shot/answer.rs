@@ -8,7 +8,7 @@ use rustix::termios::isatty;
 
 use super::{Manner, Outcome, arguments, object};
 use crate::context::Context;
-use crate::error::{self, Error, Kind, REFUSED};
+use crate::error::{self, Error, Hint, Kind, REFUSED};
 use crate::sandbox::claims::Running;
 use crate::sandbox::execution::{self, Input, Output};
 use crate::sandbox::report::{Code, Failure};
@@ -24,7 +24,7 @@ pub(super) fn give(context: &Context, matches: &ArgMatches, words: &[OsString]) 
 
 fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyhow::Result<u8> {
     let inbox = execution::inbox();
-    super::signals(context, &inbox)?;
+    super::signals(context, &inbox, || {})?;
     let request = arguments::request(matches)?;
     let is_cut = request.max_output.is_some();
     let manner = Manner {
@@ -55,8 +55,6 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
 }
 
 fn as_object(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyhow::Result<u8> {
-    let inbox = execution::inbox();
-    super::signals(context, &inbox)?;
     let began = SystemTime::now();
     let request = match arguments::request(matches) {
         Ok(request) => request,
@@ -66,6 +64,16 @@ fn as_object(context: &Context, matches: &ArgMatches, words: &[OsString]) -> any
             return Ok(REFUSED);
         }
     };
+    let inbox = execution::inbox();
+    let stopped = request.clone();
+    super::signals(context, &inbox, move || {
+        let message = "somebody stopped us before the command was started".to_owned();
+        let again =
+            Hint { text: "start it again:".to_owned(), commands: vec!["docker sandbox do …".to_owned()] };
+        let failure = Failure { code: Code::Stopped, message, hints: vec![again] };
+        // Nobody is left to tell if that fails.
+        let _ = print(&object::failed(&stopped, failure, began));
+    })?;
     let manner = Manner {
         output: Output::Kept(0),
         input: Input::Inherited,

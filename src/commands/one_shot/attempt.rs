@@ -14,7 +14,7 @@ use crate::sandbox::fleet::prune;
 use crate::sandbox::guard::{self, Task};
 use crate::sandbox::isolated;
 use crate::sandbox::labels::Kind;
-use crate::sandbox::minder::{self, Minder};
+use crate::sandbox::minder::{self, Doubt, Minder};
 use crate::sandbox::spares::Spare;
 
 /// `docker run`.
@@ -93,14 +93,15 @@ pub(super) fn minded(
             minder.started(pid);
         }
     });
-    let remove = match &ended {
-        // Any other code may be that of a `docker` that has failed, or was killed, while the container goes on.
-        Ok(ended) => !(certain && ended.code == Some(0) && ended.stopped_by.is_none() && !ended.timed_out),
-        Err(_) => true,
+    let doubt = match &ended {
+        Ok(ended) if ended.complete && certain && ended.exit_code() == 0 => Doubt::None,
+        // Any other code may be that of a `docker` that has failed while the container goes on.
+        Ok(ended) if ended.complete || ended.began => Doubt::MayBeThere,
+        _ => Doubt::MayAppear,
     };
     match minder {
-        Some(minder) => minder.done(remove),
-        None if remove => drop(minder::remove(&docker, &container)),
+        Some(minder) => minder.done(doubt),
+        None if doubt != Doubt::None => drop(minder::remove(&docker, &container)),
         None => {}
     }
     ended

@@ -148,14 +148,19 @@ fn claim(
     }
 }
 
-/// A way for signals, which end this process as long as there is nothing to tell them to.
-pub(crate) fn signals(context: &Context, inbox: &Inbox) -> anyhow::Result<()> {
+/// A way for signals, which end this process as long as there is nothing to tell them to, after its `last_words`.
+pub(crate) fn signals(
+    context: &Context,
+    inbox: &Inbox,
+    last_words: impl Fn() + Send + 'static,
+) -> anyhow::Result<()> {
     let events = inbox.0.clone();
     crate::plugin::inbox::watch(context, move |signal| {
         if execution::has_started() {
             let _ = events.send(Event::Signal(signal));
         } else {
             crate::docker::client::abandon_question();
+            last_words();
             std::process::exit(128 + signal);
         }
     })?;

@@ -97,6 +97,8 @@ pub struct Execution<'a> {
 pub struct Ended {
     /// How `docker` ended, 128 and its number after a signal; `None` if it was not waited for.
     pub code: Option<u8>,
+    /// Whether `docker` came to its end by itself.
+    pub complete: bool,
     /// What the guard reported last.
     pub report: Option<Report>,
     /// Whether it reported that the command begins.
@@ -259,6 +261,7 @@ impl<'a> Watch<'a> {
 
     fn note_end(&mut self, status: Option<ExitStatus>) {
         self.gone = true;
+        self.ended.complete = status.is_some_and(|status| status.code().is_some());
         // One that we have killed says nothing of the command.
         let code = status.and_then(|status| match self.ended.stopped_by {
             Some(_) => status.code(),
