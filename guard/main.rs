@@ -12,6 +12,7 @@
 //! workdir=PATH   the working folder, anew: the one there was is under that
 //! user=UID:GID   the command's, without capabilities; without it those of this process
 //! report=WORD    that the command is about to begin, before its first byte, and how it ended, behind its last one
+//! hex            the command's words are written in hexadecimal digits: Docker passes text on, and they are none
 //! -- COMMAND [ARG…]
 //! ```
 //!
@@ -46,6 +47,7 @@ struct Plan {
     idle: u64,
     user: Option<(u32, u32)>,
     report: Option<Text>,
+    hex: bool,
     /// `NAME=VALUE`s, ended by a null pointer.
     environment: &'static [*const u8],
     /// The command and its arguments, ended by a null pointer.
@@ -66,8 +68,16 @@ extern "C" fn begin(stack: *const *const u8) -> ! {
         (arguments, core::slice::from_raw_parts(environment, variables + 1))
     };
     let signals = sys::take_signals();
-    let mut plan =
-        Plan { timeout: 0, grace: 0, idle: 0, user: None, report: None, environment, command: None };
+    let mut plan = Plan {
+        timeout: 0,
+        grace: 0,
+        idle: 0,
+        user: None,
+        report: None,
+        hex: false,
+        environment,
+        command: None,
+    };
     read_words(arguments.get(1..).unwrap_or_default(), &mut plan);
     if plan.command.is_none() {
         wait_for_words(signals, &mut plan);
@@ -86,8 +96,10 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
         }
         let word = Text(word);
         if word.bytes() == b"--" {
-            plan.command = words.get(at + 1..);
+            plan.command = words.get(at + 1..).map(|words| if plan.hex { decoded(words) } else { words });
             return;
+        } else if word.bytes() == b"hex" {
+            plan.hex = true;
         } else if let Some(value) = word.after(b"timeout=") {
             plan.timeout = number(value.bytes());
         } else if let Some(value) = word.after(b"grace=") {
@@ -112,6 +124,22 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
             refuse(b"what it is told is not understood: ", Some(word));
         }
     }
+}
+
+/// `words` end with a null pointer, and so does what they stand for.
+fn decoded(words: &'static [*const u8]) -> &'static [*const u8] {
+    let Some(all) = sys::pointers(words.len()) else { refuse(b"no memory", None) };
+    let value = |digit: u8| if digit >= b'a' { digit - b'a' + 10 } else { digit.wrapping_sub(b'0') };
+    for (place, &word) in all.iter_mut().zip(words.iter().take_while(|word| !word.is_null())) {
+        let digits = Text(word).bytes();
+        // With the zero behind it.
+        let Some(bytes) = sys::memory(digits.len() / 2 + 1) else { refuse(b"no memory", None) };
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = value(pair[0]) << 4 | value(pair[1]);
+        }
+        *place = bytes.as_ptr();
+    }
+    all
 }
 
 fn number(digits: &[u8]) -> u64 {

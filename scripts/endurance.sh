@@ -79,6 +79,7 @@ while [ $count -lt 100 ]; do
     sleep "0.$(od -An -N2 -tu2 /dev/urandom | tr -d ' ' | cut -c1-3)"
     # shellcheck disable=SC2086 # several
     kill -9 $pids 2>/dev/null || :
+    # shellcheck disable=SC2086
     wait $pids 2>/dev/null || :
     count=$((count + 4))
 done

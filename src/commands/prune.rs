@@ -14,7 +14,7 @@ use crate::sandbox::fleet::container::Container;
 use crate::sandbox::fleet::filter::Filters;
 use crate::sandbox::fleet::prune::{self, Why};
 use crate::sandbox::fleet::{Fleet, networks};
-use crate::sandbox::spares;
+use crate::sandbox::{claims, spares};
 use crate::ui::{self, plain};
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -42,7 +42,9 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     ui::out(&lines(&containers.ids))?;
     if let Some(data) = &context.environment.data {
         let gone = going.iter().filter(|(one, _)| containers.ids.contains(&one.id));
-        spares::forget(&data.join("do"), &gone.map(|(one, _)| one.name.as_str()).collect::<Vec<_>>());
+        let state = data.join("do");
+        spares::forget(&state, &gone.map(|(one, _)| one.name.as_str()).collect::<Vec<_>>());
+        claims::tidy(&state);
     }
     let left: Vec<&Container> =
         fleet.containers.iter().filter(|one| !containers.ids.contains(&one.id)).collect();

@@ -26,6 +26,8 @@ use watch::Watch;
 
 /// How often somebody who waits looks again, whatever woke them or did not.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Where they are, among what concerns a daemon.
+const FOLDER: &str = "running";
 /// The kernel tells of a file that closes just before it drops its lock.
 const LOCK_DROPPED: Duration = Duration::from_millis(20);
 
@@ -76,6 +78,12 @@ pub struct Claim {
 }
 
 impl Claims {
+    /// Those for a daemon, in `state`, where we keep what concerns it.
+    #[must_use]
+    pub fn of_a_daemon(state: &Path) -> Self {
+        Self::at(state.join(FOLDER))
+    }
+
     /// Those in the folder at `folder`, which is made when somebody claims. It may hold nothing else.
     #[must_use]
     pub fn at(folder: PathBuf) -> Self {
@@ -144,6 +152,17 @@ impl Claims {
     /// As for [`Claims::take`].
     pub fn running(&self) -> anyhow::Result<Vec<Running>> {
         Ok(Locked::lock(&self.folder)?.look(None)?.running)
+    }
+}
+
+/// Removes what those who were killed left behind, of all daemons. `state` is where we keep what concerns them.
+pub fn tidy(state: &Path) {
+    for daemon in std::fs::read_dir(state).into_iter().flatten().flatten() {
+        let claims = Claims::of_a_daemon(&daemon.path());
+        if claims.folder.is_dir() {
+            // Whoever looks next does the same.
+            let _ = claims.running();
+        }
     }
 }
 

@@ -104,8 +104,15 @@ impl Task {
             }
             words.push(word);
         }
-        words.push("--".into());
-        words.extend(self.command.iter().cloned());
+        let text = self.command.iter().all(|word| word.to_str().is_some());
+        if text {
+            words.push("--".into());
+            words.extend(self.command.iter().cloned());
+        } else {
+            // Docker puts something else in the place of what is no text.
+            words.extend(["hex".into(), "--".into()]);
+            words.extend(self.command.iter().map(|word| hex(word.as_bytes()).into()));
+        }
         words
     }
 

@@ -4,6 +4,7 @@
 mod failure;
 mod signal;
 
+use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -17,13 +18,14 @@ use crate::settings::one_shot::{OneShot, Swap};
 
 /// Of docs/do.schema.json.
 pub const SCHEMA_VERSION: u32 = 1;
+const BASE64: &str = "base64";
 
 /// One command, from the beginning to the end. It serializes to one object.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the object")]
 pub struct Report {
-    /// The command and its arguments; what is no UTF-8 in them is replaced.
-    pub command: Vec<String>,
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
     /// How it ended, or why it did not run to its end.
     pub outcome: Outcome,
     /// Whether we ended it because its time was over.
@@ -88,9 +90,26 @@ impl Output {
         };
         let (encoding, data) = match text {
             Some(text) => ("utf-8", text.to_owned()),
-            None => ("base64", STANDARD.encode(kept)),
+            None => (BASE64, STANDARD.encode(kept)),
         };
         Self { encoding, data, bytes, truncated }
+    }
+}
+
+/// One of the command's words.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Word<'a> {
+    Text(&'a str),
+    Bytes { encoding: &'static str, data: String },
+}
+
+impl<'a> Word<'a> {
+    fn of(word: &'a OsStr) -> Self {
+        match word.to_str() {
+            Some(text) => Self::Text(text),
+            None => Self::Bytes { encoding: BASE64, data: STANDARD.encode(word.as_encoded_bytes()) },
+        }
     }
 }
 
@@ -154,7 +173,7 @@ fn millis(duration: Duration) -> u64 {
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the object")]
 struct Object<'a> {
     schema_version: u32,
-    command: &'a [String],
+    command: Vec<Word<'a>>,
     exit_code: Option<u8>,
     signal: Option<&'a str>,
     timed_out: bool,
@@ -181,7 +200,7 @@ impl Serialize for Report {
         };
         let object = Object {
             schema_version: SCHEMA_VERSION,
-            command: &self.command,
+            command: self.command.iter().map(|word| Word::of(word)).collect(),
             exit_code,
             signal,
             timed_out: self.timed_out,

@@ -75,7 +75,7 @@ impl Pool {
         // One at a time counts.
         let folder = File::open(&self.folder).with_context(cannot)?;
         folder.lock().with_context(cannot)?;
-        self.tidy();
+        self.remove_stale();
         let there = self.files(specification, "ready").len() + self.files(specification, "starting").len();
         if there >= most {
             return Ok(None);
@@ -88,7 +88,16 @@ impl Pool {
     }
 
     /// Removes the files of spares that have given up, or whose maker was killed.
-    pub fn tidy(&self) {
+    fn tidy(&self) {
+        // One at a time, as in `room`.
+        if let Ok(folder) = File::open(&self.folder)
+            && folder.lock().is_ok()
+        {
+            self.remove_stale();
+        }
+    }
+
+    fn remove_stale(&self) {
         for path in self.files("", "ready") {
             if read(&path).is_none_or(|(until, _)| until <= SystemTime::now() + MARGIN) {
                 let _ = std::fs::remove_file(path);
@@ -146,15 +155,17 @@ fn read(path: &Path) -> Option<(SystemTime, String)> {
     Some((UNIX_EPOCH + Duration::from_secs(seconds.parse().ok()?), id.to_owned()))
 }
 
-/// Forgets the spares called `names`, of all daemons, which somebody has removed. `state` is where we keep what
-/// concerns them.
+/// Forgets the spares called `names`, of all daemons, which somebody has removed, and those that came to nothing. `state` is
+/// where we keep what concerns them.
 pub fn forget(state: &Path, names: &[&str]) {
     for daemon in std::fs::read_dir(state).into_iter().flatten().flatten() {
-        for path in Pool::at(daemon.path().join(FOLDER)).files("", "ready") {
+        let pool = Pool::at(daemon.path().join(FOLDER));
+        for path in pool.files("", "ready") {
             if container_of(&path).is_some_and(|name| names.contains(&name.as_str())) {
                 let _ = std::fs::remove_file(path);
             }
         }
+        pool.tidy();
     }
 }
 

@@ -290,11 +290,11 @@ hint: leave it out for no swap, or give it more:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 
 "#]]);
-    test.user("{\"cpus\": \"2\",\n\"pids-limit\": \"39\"}");
+    test.user("{\"cpus\": \"2\",\n\"pids-limit\": \"79\"}");
     test.docker("sandbox run img").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `[ROOT]/home/.docker/config.json` line 2: `pids-limit`: `39` is too few: gVisor itself needs 40
+docker sandbox: `[ROOT]/home/.docker/config.json` line 2: `pids-limit`: `79` is too few: gVisor itself needs 80
 hint: correct it:
     ${EDITOR:-vi} [ROOT]/home/.docker/config.json
 

@@ -139,6 +139,26 @@ docker network ls --quiet --no-trunc --filter=label=docker-sandbox.id
 }
 
 #[test]
+fn files_of_those_that_were_killed_go_and_those_of_the_living_stay() {
+    let test = TestEnvironment::new();
+    daemon(&test, &[]);
+    let file = |name: &str| test.write(&format!("home/.local/share/docker-sandbox/do/daemon/{name}"), "");
+    let dead =
+        ["running/claim-1-1", "running/wait-000000000001", "spares/a.one.starting", "spares/a.two.ready"];
+    let dead = dead.map(file);
+    let living = ["running/claim-2-1", "spares/a.three.starting"].map(file);
+    let held = living.each_ref().map(|path| std::fs::File::open(path).unwrap());
+    for file in &held {
+        file.lock().unwrap();
+    }
+    assert_eq!(test.docker("sandbox prune --dry-run").code, Some(0));
+    assert!(dead.iter().all(|path| path.exists()));
+    assert_eq!(test.docker("sandbox prune").code, Some(0));
+    assert_eq!(dead.map(|path| path.exists()), [false; 4]);
+    assert_eq!(living.map(|path| path.exists()), [true; 2]);
+}
+
+#[test]
 fn a_network_of_ours_that_nobody_uses_goes() {
     let test = TestEnvironment::new();
     let on = json!({"Networks": {"net-b": {"NetworkID": ""}}});

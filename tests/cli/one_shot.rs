@@ -56,7 +56,7 @@ grace=10000
 true
 "#]]
     );
-    let line = "sandbox do --image img --cpus 0.5 -m 1g --memory-swap 2g --pids-limit 64 --timeout 90s --network bridge \
+    let line = "sandbox do --image img --cpus 0.5 -m 1g --memory-swap 2g --pids-limit 96 --timeout 90s --network bridge \
                 -e A=b -u 7:8 -w sub --env-file e -- sh -c --privileged --runtime=runc";
     test.write("work/e", "C=d\n");
     snapbox::assert_data_eq!(
@@ -77,7 +77,7 @@ run
 --cpus=0.5
 --memory=1073741824
 --memory-swap=2147483648
---pids-limit=64
+--pids-limit=96
 --entrypoint=/.docker-sandbox
 --mount
 '--health-cmd=kill -9 1'
@@ -106,8 +106,8 @@ sh
 fn settings_are_limits_and_options_count_more() {
     let test = TestEnvironment::with_gvisor();
     test.user(r#"{"image": "mine:1", "memory": "512m", "pids-limit": "99", "timeout": "1m", "cpus": "1.5"}"#);
-    let words = told(&test, "sandbox do --pids-limit 77 true");
-    for word in ["--memory=536870912", "--memory-swap=536870912", "--pids-limit=77", "--cpus=1.5", "mine:1"] {
+    let words = told(&test, "sandbox do --pids-limit 88 true");
+    for word in ["--memory=536870912", "--memory-swap=536870912", "--pids-limit=88", "--cpus=1.5", "mine:1"] {
         assert!(words.lines().any(|line| line == word), "{word}: {words}");
     }
     // A little later than we do.
@@ -120,7 +120,7 @@ fn what_cannot_be_is_refused_before_docker_is_asked() {
     for line in [
         "do",
         "do --",
-        "do --pids-limit 39 true",
+        "do --pids-limit 79 true",
         "do --memory 5m true",
         "do --memory 1g --memory-swap 512m true",
         "do --timeout 0s true",
@@ -143,10 +143,10 @@ fn what_cannot_be_is_refused_before_docker_is_asked() {
         );
         assert!(!done.text().contains("docker was called"), "{}", done.text());
     }
-    test.docker("sandbox do --pids-limit 39 true").refuses(str![[r#"
+    test.docker("sandbox do --pids-limit 79 true").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `--pids-limit` on the command line: `39` is too few: gVisor itself needs 40
+docker sandbox: `--pids-limit` on the command line: `79` is too few: gVisor itself needs 80
 hint: give it a value that fits:
     docker sandbox do --pids-limit VALUE …
 

@@ -1,5 +1,7 @@
 //! docs/do.schema.json describes what a one-shot command reports: all of it, and nothing else.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::time::{Duration, SystemTime};
 
 use boon::{Compiler, SchemaIndex, Schemas};
@@ -94,6 +96,7 @@ fn all_kinds() -> Vec<Report> {
     let killed = || Outcome::Killed(signal_name(9));
     kinds.push(Report { outcome: killed(), timed_out: true, warm: true, ..ran() });
     kinds.push(Report { outcome: killed(), oom_killed: true, ..ran() });
+    kinds.push(Report { command: vec![OsString::from_vec(b"a\xff".to_vec())], ..ran() });
     kinds.push(Report { stdout: Output::of(b"\xff\0", 2), stderr: Output::of(b"a", 1 << 40), ..ran() });
     kinds.push(Report { image: Some(Image { name: "mine".into(), id: None, digest: None }), ..ran() });
     kinds.push(Report { sandboxed: false, runtime: None, started_at: SystemTime::UNIX_EPOCH, ..ran() });
@@ -191,5 +194,5 @@ fn every_object_of_the_schema_is_closed_and_every_field_described() {
     }
     let mut objects = 0;
     walk(&schema(), &mut objects);
-    assert_eq!(objects, 6);
+    assert_eq!(objects, 7);
 }

@@ -141,7 +141,7 @@ fn claim(
             ui::note(&format!("waiting for one of {most} commands to end{ahead}"));
         }
     };
-    match Claims::at(prepared.state.join("running")).take(most, &about, patience, &mut waiting, &|| false)? {
+    match Claims::of_a_daemon(&prepared.state).take(most, &about, patience, &mut waiting, &|| false)? {
         Taken::Claim(claim) => Ok(claim),
         Taken::Full(running) => Err(too_many(context, most, &running).into()),
         Taken::Stopped => Err(crate::error::Error::new("stopped while waiting").into()),

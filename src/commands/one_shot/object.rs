@@ -25,7 +25,7 @@ pub(crate) fn report(request: &Request, done: &anyhow::Result<Outcome>, began: S
 /// The report of one that was not.
 pub(super) fn failed(request: &Request, failure: Failure, began: SystemTime) -> Report {
     Report {
-        command: words(request),
+        command: request.command.clone(),
         outcome: report::Outcome::Failed(failure),
         timed_out: false,
         oom_killed: false,
@@ -40,10 +40,6 @@ pub(super) fn failed(request: &Request, failure: Failure, began: SystemTime) -> 
         warm: false,
         limits: None,
     }
-}
-
-fn words(request: &Request) -> Vec<String> {
-    request.command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn output(kept: &Kept) -> report::Output {
@@ -68,12 +64,14 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
 
 fn started(request: &Request, outcome: &Outcome) -> Report {
     let Outcome { ended, container, warm, started_at, duration, prepared } = outcome;
-    let oom_killed = was_killed(ended) && ran_out_of_memory(outcome);
+    let death = was_killed(ended).then(|| death(outcome));
+    let end = end(ended, death);
+    let ran = ended.began || !matches!(end, report::Outcome::Failed(_));
     Report {
-        command: words(request),
-        outcome: end(ended),
+        command: request.command.clone(),
+        outcome: end,
         timed_out: ended.timed_out || ended.report == Some(guard::Report::TimedOut),
-        oom_killed,
+        oom_killed: death == Some(Death::OutOfMemory),
         stdout: output(&ended.stdout),
         stderr: output(&ended.stderr),
         started_at: *started_at,
@@ -81,7 +79,7 @@ fn started(request: &Request, outcome: &Outcome) -> Report {
         image: Some(prepared.image()),
         container: Some(container.clone()),
         runtime: prepared.runtime.clone(),
-        sandboxed: prepared.runtime.is_some(),
+        sandboxed: ran && prepared.runtime.is_some(),
         warm: *warm,
         limits: Some(prepared.limits()),
     }
@@ -92,20 +90,41 @@ fn was_killed(ended: &Ended) -> bool {
     ended.began && ended.report.is_none_or(|report| report == guard::Report::Begins)
 }
 
-fn end(ended: &Ended) -> report::Outcome {
+/// What Docker knows of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Death {
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+    /// Nobody ended it.
+    ByItself,
+    /// Somebody did through Docker, or Docker does not say.
+    Other,
+}
+
+fn end(ended: &Ended, death: Option<Death>) -> report::Outcome {
     let killed = |signal: u8| report::Outcome::Killed(report::signal_name(signal));
     match ended.report {
         Some(guard::Report::Exited(code) | guard::Report::NotStarted(code)) => report::Outcome::Exited(code),
         Some(guard::Report::Signalled(signal)) => killed(signal),
         Some(guard::Report::TimedOut) => killed(9),
         Some(guard::Report::Begins) | None if ended.began && ended.code == Some(KILLED) => killed(9),
-        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(ended)),
+        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(ended, death)),
     }
 }
 
 /// Why there is no end of a command.
-fn failure(ended: &Ended) -> Failure {
+fn failure(ended: &Ended, death: Option<Death>) -> Failure {
     let said = String::from_utf8_lossy(&ended.stderr.before).into_owned();
+    if death == Some(Death::ByItself) {
+        let code = ended.code.map_or_else(String::new, |code| format!(" with exit code {code}"));
+        let error = Error::new(format!("gVisor itself ended{code}, and nobody knows how the command did"))
+            .hint(
+                "if the command has many processes, give it more: on older releases each takes several:",
+                "docker sandbox do --pids-limit 2048 …",
+            )
+            .hint("or see whether gVisor works here:", "docker sandbox doctor");
+        return Failure::of(Code::SandboxFailed, &error.into());
+    }
     if ended.began {
         let error = Error::new("nobody knows how the command ended: Docker stopped telling")
             .hint("see whether the daemon answers:", "docker version");
@@ -125,6 +144,9 @@ fn failure(ended: &Ended) -> Failure {
         "invalid reference format",
     ]) {
         Code::Image
+    } else if has(&["range of cpus is from", "storage-opt", "memory limit"]) {
+        // More processors than there are, or what a storage driver refuses after all.
+        Code::Limits
     } else if has(&["cannot connect to the docker daemon", "error during connect"]) {
         Code::DaemonUnreachable
     } else {
@@ -144,9 +166,10 @@ fn failure(ended: &Ended) -> Failure {
     Failure::of(code, &error.into())
 }
 
-/// Docker notes that about a container, but not always: it may have ended before the daemon watched its memory. What
-/// nobody killed through Docker, the kernel did. The container is gone; its events are kept for a while.
-fn ran_out_of_memory(outcome: &Outcome) -> bool {
+/// Docker notes a want of memory about a container, but not always: it may have ended before the daemon watched its memory.
+/// What died of SIGKILL and nobody killed through Docker, the kernel did. The container is gone; its events are kept for a
+/// while.
+fn death(outcome: &Outcome) -> Death {
     let time = |time: SystemTime| {
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
@@ -156,7 +179,11 @@ fn ran_out_of_memory(outcome: &Outcome) -> bool {
     let words =
         ["events", "--since", &since, "--until", &until, "--filter", &container, "--format", "{{.Action}}"];
     let answer = outcome.prepared.docker.command(words).answer_within(LIMIT).ok().flatten();
-    let Some(answer) = answer.filter(|answer| answer.status.success()) else { return false };
+    let Some(answer) = answer.filter(|answer| answer.status.success()) else { return Death::Other };
     let has = |action: &str| answer.stdout.lines().any(|line| line == action);
-    has("oom") || has("die") && !has("kill")
+    match (has("oom"), has("die") && !has("kill"), outcome.ended.code) {
+        (true, ..) | (_, true, Some(KILLED)) => Death::OutOfMemory,
+        (_, true, _) => Death::ByItself,
+        _ => Death::Other,
+    }
 }

@@ -207,6 +207,7 @@ fn check_disk(docker: &Docker, limit: Duration) -> anyhow::Result<()> {
         "or keep Docker's data on btrfs, zfs, or xfs with project quotas; see what it is on:",
         docker.shown(["info", "--format", "{{.Driver}} {{.DriverStatus}}"]),
     )
+    .kind(Kind::Limits)
     .into())
 }
 

@@ -88,20 +88,19 @@ pub(super) fn settled(request: &Request, settings: &OneShot) -> Result<OneShot, 
     settle(&mut all.timeout, "--timeout", request.timeout.as_ref(), parse_duration)?;
     settle(&mut all.max_output, "--max-output", request.max_output.as_ref(), values::max_output)?;
     settle(&mut all.warm, "--warm", request.warm.as_ref(), values::warm)?;
+    if all.cpus.origin == Origin::Default {
+        // Docker refuses more than there are.
+        let there = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        all.cpus.value = all.cpus.value.min(Cpus::whole(u32::try_from(there).unwrap_or(1)));
+    }
     all.check()?;
     Ok(all)
 }
 
 impl Limits {
     fn of(settled: &OneShot) -> Self {
-        let mut cpus = settled.cpus.value;
-        if settled.cpus.origin == Origin::Default {
-            // Docker refuses more than there are.
-            let there = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            cpus = cpus.min(Cpus::whole(u32::try_from(there).unwrap_or(1)));
-        }
         Self {
-            cpus: cpus.to_string(),
+            cpus: settled.cpus.value.to_string(),
             memory: settled.memory.value,
             memory_swap: settled.memory_and_swap(),
             pids: settled.pids_limit.value,

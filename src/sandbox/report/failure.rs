@@ -45,6 +45,7 @@ codes! {
     TooMany, "too-many", "As many commands run as may at a time, and waiting was not asked for or took too long.";
     StartFailed, "start-failed", "The container was not started, or the command in it.";
     DaemonLost, "daemon-lost", "The daemon stopped answering while the command ran: nobody knows its end.";
+    SandboxFailed, "sandbox-failed", "gVisor itself ended while the command ran: nobody knows the command's end.";
     Stopped, "stopped", "Somebody stopped us, by a signal say, before the command ended.";
     Internal, "internal", "Anything else; most likely a mistake of ours.";
 }

@@ -48,7 +48,7 @@ fn every_key_has_a_default_and_each_can_be_set() {
         ("cpus", "0.5"),
         ("memory", "1g"),
         ("memory-swap", "-1"),
-        ("pids-limit", "40"),
+        ("pids-limit", "80"),
         ("disk", "10g"),
         ("timeout", "1h"),
         ("max-output", "1500k"),
@@ -73,7 +73,7 @@ fn what_means_nothing_is_named_with_its_line() {
         said("memory", "5m"),
         told("memory", "`5m` is too little: Docker starts nothing with less than `6m`")
     );
-    assert_eq!(said("pids-limit", "39"), told("pids-limit", "`39` is too few: gVisor itself needs 40"));
+    assert_eq!(said("pids-limit", "79"), told("pids-limit", "`79` is too few: gVisor itself needs 80"));
     assert_eq!(said("timeout", "0s"), told("timeout", "`0s` is no duration: write `10s`, `500ms` or `1m`"));
     assert_eq!(
         said("image", "--privileged"),

@@ -7,8 +7,9 @@ use crate::ui::plain;
 
 /// Docker starts no container with less. Source: moby's `linuxMinMemory` in `daemon/daemon_unix.go`.
 const LEAST_MEMORY: u64 = 6 << 20;
-/// gVisor's release 20221219 needs as many for itself, measured.
-const LEAST_PIDS: u32 = 40;
+/// gVisor's release 20221219 needs as many for itself, the guard and a pipeline of three, measured: with 64 it ends at the
+/// second process.
+const LEAST_PIDS: u32 = 80;
 /// The same file: a hundredth of a processor.
 const LEAST_NANO_CPUS: u64 = 10_000_000;
 

@@ -3,6 +3,7 @@
 mod ends;
 mod folders;
 mod isolation;
+mod json;
 mod network;
 mod place;
 mod signals;
