@@ -22,11 +22,11 @@ pub struct Environment {
     pub folder_in_words: PathBuf,
     /// `HOME`, or the user's entry in the password file.
     pub home: Option<PathBuf>,
-    /// Where caches go: `XDG_CACHE_HOME/docker-sandbox`.
+    /// Where caches go: `XDG_CACHE_HOME/docker-sandbox`; nowhere if that is below a home that is not there.
     pub cache: Option<PathBuf>,
     /// Where programs keep their configuration: `XDG_CONFIG_HOME`.
     pub config: Option<PathBuf>,
-    /// Where what the user trusts goes: `XDG_DATA_HOME/docker-sandbox`.
+    /// Where what the user trusts goes, and what is to be remembered: `XDG_DATA_HOME/docker-sandbox`, with the same exception.
     pub data: Option<PathBuf>,
     /// `PATH`, the home folder written out.
     pub path: Option<OsString>,
@@ -56,6 +56,14 @@ impl Environment {
     pub fn read() -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let Folders { home, cache, config, data } = Folders::read(variable);
+        // Nobody's home, `/nonexistent` say, is not ours to make.
+        let is_there = home.as_deref().is_some_and(Path::is_dir);
+        let ours = |folder: Option<PathBuf>| {
+            let folder = folder
+                .filter(|folder| is_there || home.as_ref().is_none_or(|home| !folder.starts_with(home)))?;
+            Some(folder.join("docker-sandbox"))
+        };
+        let (cache, data) = (ours(cache), ours(data));
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         Self {
             folder_in_words: variable("PWD")
@@ -65,9 +73,9 @@ impl Environment {
             folder,
             path: variable("PATH").map(|path| folders::without_tildes(path, home.as_deref())),
             home,
-            cache: cache.map(|folder| folder.join("docker-sandbox")),
+            cache,
             config,
-            data: data.map(|folder| folder.join("docker-sandbox")),
+            data,
             // Set and empty is a value that is no mode: an error, never a guess.
             mode: std::env::var_os("DOCKER_SANDBOX"),
             detect_timeout: variable("DOCKER_SANDBOX_DETECT_TIMEOUT"),

@@ -33,7 +33,8 @@ pub fn file(cache: Option<&Path>) -> anyhow::Result<PathBuf> {
             .into());
     }
     let folder = cache.ok_or_else(|| {
-        Error::new("there is no folder for our files: HOME is not set").hint("set it:", "export HOME=/root")
+        Error::new("there is no folder for our files: HOME is not set, or not there")
+            .hint("set it:", "export HOME=/root")
     })?;
     let path = folder.join(format!("guard-{}", name()));
     if std::fs::read(&path).is_ok_and(|content| content == PROGRAM) {

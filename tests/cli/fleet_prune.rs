@@ -277,7 +277,9 @@ fn the_first_expiry_is_kept_and_a_later_command_prunes_without_waiting() {
 #[test]
 fn without_a_home_nothing_is_kept_and_nothing_fails() {
     let mut test = TestEnvironment::with_gvisor();
-    test.set("HOME", "/nonexistent/home");
+    let home = test.path("nobodys/home");
+    test.set("HOME", &home);
     let run = test.docker("sandbox run -d img");
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert!(!home.parent().unwrap().exists());
 }

@@ -93,7 +93,7 @@ pub(super) fn prepare(
     let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
     let line = line.with_ours(request.ours.clone());
     let data = context.environment.data.as_deref().ok_or_else(|| {
-        Error::new("there is no folder for our files: HOME is not set")
+        Error::new("there is no folder for our files: HOME is not set, or not there")
             .kind(Kind::Settings)
             .hint("set it:", "export HOME=/root")
     })?;

@@ -186,7 +186,12 @@ fn mounted(
         own: line.own.clone(),
     };
     let Some(folder) = start.data.map(|data| Folder::at(place.folder_in(data))) else {
-        return added(line, answers, joined, "there is no folder for our files: HOME is not set");
+        return added(
+            line,
+            answers,
+            joined,
+            "there is no folder for our files: HOME is not set, or not there",
+        );
     };
     let path = match folder.add(&about, hosts.as_deref(), resolv_conf.as_deref()) {
         Ok(path) => path,
