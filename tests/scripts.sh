@@ -408,9 +408,10 @@ CARGO
     check 'with these flags' built_with "$flags"
 
     packs='-C link-arg=-Wl,-z,pack-relative-relocs'
+    bare='-C link-arg=-fuse-ld=bfd -C link-arg=-Wl,-T,scripts/no-unwinding.ld'
     write_cc 0
     install
-    check 'with packed relocations where they work' built_with "$flags $packs"
+    check 'smaller where that works' built_with "$flags $packs $bare"
     write_cc 139
     install
     check 'without them where such a program dies' built_with "$flags"
