@@ -14,7 +14,7 @@ use crate::sandbox::fleet::container::Container;
 use crate::sandbox::fleet::filter::Filters;
 use crate::sandbox::fleet::prune::{self, Why};
 use crate::sandbox::fleet::{Fleet, networks};
-use crate::sandbox::{claims, spares};
+use crate::sandbox::{claims, isolated, spares};
 use crate::ui::{self, plain};
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -37,19 +37,35 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     if ask && !confirmed(&going, now)? {
         return Err(Error::new("not confirmed; nothing was removed").into());
     }
-    let ids: Vec<String> = going.iter().map(|(container, _)| container.id.clone()).collect();
+    let state = context.environment.data.as_ref().map(|data| data.join("do"));
+    let idle: Vec<&str> = of(&going, Why::Idle).map(|one| one.name.as_str()).collect();
+    if let Some(state) = &state {
+        // From here on no command takes one of them.
+        spares::forget(state, &idle);
+        claims::tidy(state);
+    }
+    // One that a command took in the meantime has another name.
+    let again = if idle.is_empty() { None } else { Some(asking.all(true)?) };
+    let going: Vec<&Container> = match &again {
+        Some(again) => prune::candidates(&again.containers, &filters, now)
+            .into_iter()
+            .map(|(container, _)| container)
+            .filter(|one| going.iter().any(|(before, _)| before.id == one.id))
+            .collect(),
+        None => going.iter().map(|(container, _)| *container).collect(),
+    };
+    let ids: Vec<String> = going.iter().map(|container| container.id.clone()).collect();
     let containers = prune::remove(&asking.docker, &ids, asking.limit)?;
     ui::out(&lines(&containers.ids))?;
-    if let Some(data) = &context.environment.data {
-        let gone = going.iter().filter(|(one, _)| containers.ids.contains(&one.id));
-        let state = data.join("do");
-        spares::forget(&state, &gone.map(|(one, _)| one.name.as_str()).collect::<Vec<_>>());
-        claims::tidy(&state);
-    }
     let left: Vec<&Container> =
         fleet.containers.iter().filter(|one| !containers.ids.contains(&one.id)).collect();
-    let unused = networks::unused(&asking.docker, &left, &filters, asking.limit)?;
+    let mut unused = networks::unused(&asking.docker, &left, &filters, asking.limit)?;
+    let locks = state.as_deref().map_or(Some(Vec::new()), isolated::unused);
+    if locks.is_none() {
+        unused.retain(|network| network.name != isolated::network());
+    }
     let networks = networks::remove(&asking.docker, &unused, asking.limit)?;
+    drop(locks);
     ui::out(&lines(&networks.ids))?;
     ui::note(&format!(
         "removed {} and {}",
@@ -67,6 +83,11 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
         .body(problems.join("\n"))
         .hint("see what is left:", context.command_line(["prune", "--dry-run"]))
         .into())
+}
+
+/// Those that go for that reason.
+fn of<'a>(going: &'a [(&Container, Why)], why: Why) -> impl Iterator<Item = &'a Container> {
+    going.iter().filter(move |(_, reason)| *reason == why).map(|(container, _)| *container)
 }
 
 /// What would go, and why.

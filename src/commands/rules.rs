@@ -122,6 +122,7 @@ fn names(asked: &Asked<'_>, arguments: &[Argument]) -> Option<names::Outcome> {
         line: &line,
         runtime: arguments,
         socket: socket.as_deref(),
+        program: asked.context.program.as_deref(),
         data: asked.context.environment.data.as_deref(),
         limit: asked.settings.detect_timeout.value,
     };

@@ -22,8 +22,7 @@ const LONGEST_LINE: usize = 64 << 10;
 pub struct Variable {
     /// Never empty, and without `=`; anything else can be in it.
     pub name: OsString,
-    /// `None` takes away what the image (or for `docker exec`, the container) sets, and nothing that stands before
-    /// it in the same list. Source: moby's `ReplaceOrAppendEnvValues` in `container/env.go`.
+    /// `None` takes away what the image sets, and what stands before it in the same list: seen with Docker 20.10 and 26.1.
     pub value: Option<OsString>,
 }
 

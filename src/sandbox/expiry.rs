@@ -39,6 +39,8 @@ const PATIENCE: Duration = Duration::from_millis(30);
 pub struct Ledger {
     file: Option<PathBuf>,
     globals: Vec<OsString>,
+    /// Ours, to prune with.
+    program: Option<PathBuf>,
 }
 
 /// What is in it; times in seconds since 1970.
@@ -87,7 +89,7 @@ impl Ledger {
             |socket| key(&socket),
         );
         let file = environment.data.as_ref().map(|data| data.join("expiry").join(format!("{name}.json")));
-        Self { file, globals: context.globals.clone() }
+        Self { file, globals: context.globals.clone(), program: context.program.clone() }
     }
 
     /// The same, for a command that does not know yet which context is in use.
@@ -100,7 +102,7 @@ impl Ledger {
     /// The one in `file`, for the process that prunes.
     #[must_use]
     pub fn at(file: PathBuf, globals: Vec<OsString>) -> Self {
-        Self { file: Some(file), globals }
+        Self { file: Some(file), globals, program: None }
     }
 
     /// Something that we start is to go at that time.
@@ -111,12 +113,12 @@ impl Ledger {
     /// Has a process of its own remove what is expired, if something is and nobody looked within the last minute.
     /// Never delays anybody, and never fails.
     pub fn prune_on_the_way(&self, docker: &Docker) {
-        let Some(file) = &self.file else { return };
+        let (Some(file), Some(program)) = (&self.file, &self.program) else { return };
         let now = seconds(SystemTime::now());
         let due = private_file::read(file).is_some_and(|text| read(&text).is_due(now));
         // Of several that see it at the same time, one looks.
         if due && self.update(|known| known.is_due(now).then(|| Known::claimed(now))) {
-            let _ = spawn(docker, file, &self.globals);
+            let _ = spawn(docker, program, file, &self.globals);
         }
     }
 
@@ -190,11 +192,8 @@ fn open(file: &Path) -> Option<File> {
     opened.metadata().is_ok_and(|about| about.is_file()).then_some(opened)
 }
 
-fn spawn(docker: &Docker, file: &Path, globals: &[OsString]) -> Option<()> {
-    // Without /proc our own path is not known, and Docker has put it into argv[0].
-    let argument = || std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
-    let program = std::env::current_exe().ok().or_else(argument)?;
-    Command::new(program)
+fn spawn(docker: &Docker, program: &Path, file: &Path, globals: &[OsString]) -> Option<()> {
+    let mut child = Command::new(program)
         // Whoever ends processes by our name means starts.
         .arg0(COMMAND)
         .arg(COMMAND)
@@ -205,8 +204,9 @@ fn spawn(docker: &Docker, file: &Path, globals: &[OsString]) -> Option<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .ok()
-        .map(drop)
+        .ok()?;
+    // Where we live longer, somebody must wait for it.
+    std::thread::Builder::new().spawn(move || drop(child.wait())).ok().map(drop)
 }
 
 #[cfg(test)]
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn nothing_is_written_where_there_is_no_home_or_a_link_lies() {
-        let nowhere = Ledger { file: None, globals: Vec::new() };
+        let nowhere = Ledger { file: None, globals: Vec::new(), program: None };
         nowhere.note(SystemTime::now());
         let (home, ledger) = ledger();
         let other = home.path().join("other");

@@ -72,6 +72,14 @@ pub fn make(docker: &Docker, folder: &Path, labels: &[OsString], limit: Duration
         .into())
 }
 
+/// Keeps everybody of the same user from beginning to use it, with any daemon of `state`. `None` if somebody does.
+#[must_use]
+pub fn unused(state: &Path) -> Option<Vec<File>> {
+    let daemons = std::fs::read_dir(state).into_iter().flatten().flatten();
+    let locks = daemons.filter_map(|daemon| File::open(daemon.path().join(NAME)).ok());
+    locks.map(|lock| lock.try_lock().is_ok().then_some(lock)).collect()
+}
+
 /// Removes it, unless somebody uses it.
 pub fn remove(docker: &Docker, folder: &Path, name: &str, limit: Duration) {
     if let Ok(lock) = open(folder)

@@ -56,8 +56,8 @@ pub struct Task {
 enum Line {
     /// The process id of the `docker` that was started.
     Docker(i32),
-    /// Everything has ended; whether to make sure of it.
-    Done(Doubt),
+    /// Everything has ended; whether to make sure of it, and whether the claim is another container's now.
+    Done { doubt: Doubt, keeps_claim: bool },
 }
 
 /// What whoever minded a command does not know about its container.
@@ -122,9 +122,9 @@ impl Minder {
         self.tell(&Line::Docker(docker.as_raw_nonzero().get()));
     }
 
-    /// All has ended, as far as we know.
-    pub fn done(mut self, doubt: Doubt) {
-        self.tell(&Line::Done(doubt));
+    /// All has ended, as far as we know. `keeps_claim`: but the command has not begun, and gets another container.
+    pub fn done(mut self, doubt: Doubt, keeps_claim: bool) {
+        self.tell(&Line::Done { doubt, keeps_claim });
     }
 
     fn tell(&mut self, line: &Line) {
@@ -142,7 +142,7 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
     }
     let mut docker_id = None;
     let mut doubt = Doubt::MayAppear;
-    let mut waited = false;
+    let (mut waited, mut releases) = (false, true);
     let mut orders = BufReader::new(std::io::stdin().lock());
     loop {
         // A spare is made meanwhile, but not while the command has just begun.
@@ -160,14 +160,14 @@ pub fn mind(docker: &Docker, task: &Task, refill: impl Fn()) {
         }
         match serde_json::from_str(&text) {
             Ok(Line::Docker(id)) => docker_id = Pid::from_raw(id),
-            Ok(Line::Done(known)) => doubt = known,
+            Ok(Line::Done { doubt: known, keeps_claim }) => (doubt, releases) = (known, !keeps_claim),
             Err(_) => {}
         }
     }
     if doubt != Doubt::None {
         make_sure(docker, &task.container, docker_id, doubt);
     }
-    if let Ok(file) = rustix::stdio::stdout().try_clone_to_owned() {
+    if releases && let Ok(file) = rustix::stdio::stdout().try_clone_to_owned() {
         Claim::inherited(File::from(file), task.claim.clone()).release();
     }
     if let Some((network, folder)) = &task.network {

@@ -77,9 +77,13 @@ fn read<T>(
     parse(value).map(Some).map_err(|problem| config_file::invalid(path, *line, &problem))
 }
 
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// `10s`, `1m 30s`, `500ms`. The error is a clause.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
+        // Docker's durations end at 292 years, and clocks some time.
+        Ok(duration) if duration > YEAR => Err(format!("`{}` is longer than a year", crate::ui::plain(text))),
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("`{}` is no duration: write `10s`, `500ms` or `1m`", crate::ui::plain(text))),
     }

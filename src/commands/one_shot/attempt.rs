@@ -99,8 +99,9 @@ pub(super) fn minded(
         Ok(ended) if ended.complete || ended.began => Doubt::MayBeThere,
         _ => Doubt::MayAppear,
     };
+    let keeps_claim = spare.is_some() && ended.as_ref().is_ok_and(Ended::came_to_nothing);
     match minder {
-        Some(minder) => minder.done(doubt),
+        Some(minder) => minder.done(doubt, keeps_claim),
         None if doubt != Doubt::None => drop(minder::remove(&docker, &container)),
         None => {}
     }

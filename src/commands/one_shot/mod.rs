@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime};
 use clap::ArgMatches;
 
 use crate::context::Context;
+use crate::error::{self, Error, Kind};
 use crate::sandbox::claims::{Claim, Claims, Patience, Running, Taken};
 use crate::sandbox::execution::{self, Ended, Event, Inbox, Input, Output};
 use crate::ui;
@@ -141,10 +142,12 @@ fn claim(
             ui::note(&format!("waiting for one of {most} commands to end{ahead}"));
         }
     };
-    match Claims::of_a_daemon(&prepared.state).take(most, &about, patience, &mut waiting, &|| false)? {
+    let claims = Claims::of_a_daemon(&prepared.state);
+    let taken = claims.take(most, &about, patience, &mut waiting, &|| false);
+    match error::or_kind(taken, Kind::Settings)? {
         Taken::Claim(claim) => Ok(claim),
         Taken::Full(running) => Err(too_many(context, most, &running).into()),
-        Taken::Stopped => Err(crate::error::Error::new("stopped while waiting").into()),
+        Taken::Stopped => Err(Error::new("stopped while waiting").into()),
     }
 }
 

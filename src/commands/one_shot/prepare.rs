@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::environment::{self, Variables};
 use super::request::{Access, Request};
 use super::specification::{self, GRACE, Specification};
 use crate::commands::run::{self, Verb};
@@ -22,6 +23,7 @@ use crate::sandbox::{guard, isolated};
 use crate::settings::load::{self, Settings};
 use crate::settings::mode::Mode;
 use crate::settings::one_shot::OneShot;
+use crate::settings::ttl::Ttl;
 use crate::ui;
 
 /// How much later than everybody else `prune` may take a container that should be gone.
@@ -38,6 +40,8 @@ pub(crate) struct Prepared {
     pub(super) registration: String,
     /// The options that the rules passed, and what they added; the runtime is the last.
     pub(super) checked: Vec<OsString>,
+    /// What `--env` and `--env-file` come to.
+    pub(super) environment: Variables,
     pub(super) guard: PathBuf,
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
@@ -56,8 +60,8 @@ pub(crate) struct Prepared {
     mode: Mode,
     /// The project's folder.
     project: PathBuf,
-    /// When `prune` may take it, if somebody said so.
-    expires: Option<SystemTime>,
+    /// How long after its start `prune` may take it, if somebody said so.
+    ttl: Option<Ttl>,
     relied_on: Option<Memory>,
 }
 
@@ -85,6 +89,7 @@ pub(super) fn prepare(
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
     let specification = error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
+    let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
     let project = labels::project(&specification.project);
@@ -111,18 +116,20 @@ pub(super) fn prepare(
     if specification.limits.disk.is_some() {
         check_disk(&docker, settings.detect_timeout.value)?;
     }
-    let expires = request.ours.ttl.as_ref().and_then(|_| settings.ttl.value.from_now());
+    let ttl = request.ours.ttl.as_ref().map(|_| settings.ttl.value);
     if pass.tells {
         let ledger = Ledger::of(context, settings.current_context.as_deref());
         ledger.prune_on_the_way(&docker);
         let longest = settled.warm_idle.value + specification.limits.timeout + GRACE + SLACK;
+        let expires = ttl.and_then(Ttl::from_now);
         ledger.note(expires.unwrap_or_else(|| SystemTime::now() + longest));
         run::log(&settings, Verb::Do, &plan, specification.image.as_ref(), &line)?;
     }
     let behind = 1 + request.command.len();
     let options = plan.words.len().saturating_sub(behind);
     Ok(Prepared {
-        guard: guard::file(context.environment.cache.as_deref())?,
+        environment,
+        guard: error::or_kind(guard::file(context.environment.cache.as_deref()), Kind::Settings)?,
         state,
         network,
         checked: plan.words[..options].to_vec(),
@@ -135,7 +142,7 @@ pub(super) fn prepare(
         limit: settings.detect_timeout.value,
         mode: settings.decision.mode.value,
         project,
-        expires,
+        ttl,
         warnings: ignored.into_iter().chain(plan.warnings).collect(),
         notes: plan.notes,
         settled,
@@ -233,11 +240,14 @@ impl Prepared {
         hash: Option<&str>,
     ) -> Vec<OsString> {
         let specification = &self.specification;
+        // A spare's is its own: the command that takes it may come without one.
+        let ttl = self.ttl.filter(|_| kind != labels::Kind::Spare);
+        let expires = ttl.and_then(Ttl::from_now);
         let labels = Labels {
             kind,
             mode: self.mode,
             project: &self.project,
-            expires: Some(self.expires.unwrap_or_else(|| SystemTime::now() + lifetime + SLACK)),
+            expires: Some(expires.unwrap_or_else(|| SystemTime::now() + lifetime + SLACK)),
             spec: hash,
         };
         let mut words = vec![OsString::from(verb)];

@@ -154,6 +154,7 @@ impl Specification {
         let user = request.user.clone().or_else(|| writes.then(caller));
         if request.access == Access::Discard {
             check_discard(&project, user.as_deref())?;
+            check_below(&project, &mounts[1..])?;
         }
         let network = request.network.clone().unwrap_or_else(|| "none".into());
         let is_isolated = network == isolated::NAME;
@@ -282,6 +283,17 @@ fn check(folder: &Folder) -> Result<(), Error> {
         let problem = format!("{} cannot be mounted: {}", shown(path), plain(&error.to_string()));
         Error::new(problem).hint("see what is there:", format!("ls -ld {}", crate::ui::shell_line([path])))
     })
+}
+
+/// The layer that takes the writes hides what is mounted below the folder.
+fn check_below(project: &Path, mounts: &[Folder]) -> Result<(), Error> {
+    let Some(folder) = mounts.iter().find(|folder| folder.path.starts_with(project)) else { return Ok(()) };
+    Err(Error::new(format!(
+        "`--discard` cannot be used with `--mount` of {}, which is in the folder whose writes are thrown away",
+        shown(&folder.path)
+    ))
+    .hint("mount a folder elsewhere:", "docker sandbox do --discard --mount /var/tmp/out:rw …")
+    .hint("or let the command write to the working folder itself:", "docker sandbox do --write …"))
 }
 
 /// gVisor's overlay takes its options as a comma list of paths, without a way to quote.

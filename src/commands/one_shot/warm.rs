@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::prepare::{self, Pass, Prepared};
 use super::request::Request;
 use super::specification::GRACE;
-use super::{Manner, arguments, attempt, environment};
+use super::{Manner, arguments, attempt};
 use crate::context::Context;
 use crate::docker::daemon::hex;
 use crate::sandbox::claims::Claim;
@@ -35,7 +35,6 @@ pub(super) fn attempt(
 ) -> anyhow::Result<Option<(Ended, String)>> {
     let Some(hash) = specification_hash(prepared) else { return Ok(None) };
     let pool = pool(prepared);
-    let environment = environment::variables(request)?;
     while let Some(spare) = pool.take(&hash) {
         // Its id: the minder renames it, so that everybody sees that it is at work.
         let container = spare.id.clone();
@@ -43,7 +42,7 @@ pub(super) fn attempt(
         let task = Task {
             timeout: prepared.specification.guards_deadline(),
             grace: GRACE,
-            environment: environment.clone(),
+            environment: prepared.environment.clone(),
             report: Some(word.clone()),
             command: request.command.clone(),
         };
@@ -62,7 +61,7 @@ pub(super) fn attempt(
         };
         let ended = attempt::minded(context, manner, prepared, claim, Some(&spare), execution, inbox)?;
         // Otherwise it died under our hands, or before, and nothing was done.
-        if ended.began || ended.stopped_by.is_some() || ended.timed_out {
+        if !ended.came_to_nothing() {
             return Ok(Some((ended, attempt::name_at_work(&spare))));
         }
     }

@@ -65,6 +65,8 @@ pub enum Event {
     Closed,
     /// Nobody reads our output any more.
     Broken,
+    /// The container that was to end has not begun: its image may be on the way.
+    NotYet,
 }
 
 /// One to be made.
@@ -114,6 +116,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Whether the command did not begin, and nobody wanted it to end.
+    #[must_use]
+    pub fn came_to_nothing(&self) -> bool {
+        !(self.began || self.stopped_by.is_some() || self.timed_out)
+    }
+
     /// The exit code to end with.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -167,7 +175,7 @@ impl Execution<'_> {
         started(pid);
         let input = pipes.begin(&mut child, &self, events, &mut outputs)?;
         wait_in_a_thread(child, events.clone())?;
-        let mut watch = Watch::new(&self, pid, outputs.count());
+        let mut watch = Watch::new(&self, events.clone(), pid, outputs.count());
         watch.until_the_end(inbox, input);
         let mut ended = watch.ended;
         // Docker's code for it, which could be the command's own, and the container goes on.
@@ -193,6 +201,7 @@ fn wait_in_a_thread(mut child: Child, events: Sender<Event>) -> anyhow::Result<(
 
 struct Watch<'a> {
     execution: &'a Execution<'a>,
+    events: Sender<Event>,
     pid: Pid,
     ended: Ended,
     /// Outputs that still come, and reports of the command's end that are still to come: one on each output.
@@ -201,6 +210,16 @@ struct Watch<'a> {
     gone: bool,
     /// When to do the next thing, and which.
     deadline: Option<(Instant, Step)>,
+}
+
+/// What to do if a signal does not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Otherwise {
+    Nothing,
+    /// End `docker` itself: the container is on its way.
+    EndDocker,
+    /// Wait for the container, if it is on its way.
+    NotYet,
 }
 
 /// What to do when time is over.
@@ -215,10 +234,11 @@ enum Step {
 }
 
 impl<'a> Watch<'a> {
-    fn new(execution: &'a Execution<'a>, pid: Pid, outputs: usize) -> Self {
+    fn new(execution: &'a Execution<'a>, events: Sender<Event>, pid: Pid, outputs: usize) -> Self {
         let limited = !execution.timeout.is_zero();
         let deadline = limited.then(|| (Instant::now() + execution.timeout, Step::Terminate));
-        Self { execution, pid, ended: Ended::default(), open: outputs, reports: 2, gone: false, deadline }
+        let ended = Ended::default();
+        Self { execution, events, pid, ended, open: outputs, reports: 2, gone: false, deadline }
     }
 
     fn until_the_end(&mut self, (_, inbox): &Inbox, mut input: Option<relay::Start>) {
@@ -229,7 +249,16 @@ impl<'a> Watch<'a> {
             };
             match event {
                 Ok(Event::Signal(signal)) => self.pass_on(signal),
+                // Once: there is one for each piece that nobody reads.
+                Ok(Event::Broken) if self.ended.stopped_by == Some(SIGPIPE) => {}
                 Ok(Event::Broken) => self.stop(SIGPIPE, SIGKILL),
+                // From its beginning on, the guard watches over its time.
+                Ok(Event::NotYet) if self.ended.stopped_by.is_some() => {}
+                Ok(Event::NotYet) => {
+                    self.ended.timed_out = false;
+                    let again = self.execution.timeout + self.execution.grace;
+                    self.deadline = Some((Instant::now() + again, Step::Terminate));
+                }
                 Ok(Event::Closed) => self.open = self.open.saturating_sub(1),
                 Ok(Event::Reported(Report::Begins)) => {
                     self.ended.began = true;
@@ -275,7 +304,7 @@ impl<'a> Watch<'a> {
         if matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM) {
             self.stop(signal, signal);
         } else {
-            self.send(signal, false);
+            self.send(signal, Otherwise::Nothing);
         }
     }
 
@@ -285,7 +314,7 @@ impl<'a> Watch<'a> {
             return;
         }
         self.ended.stopped_by.get_or_insert(why);
-        self.send(signal, true);
+        self.send(signal, Otherwise::EndDocker);
         let hard = Instant::now() + self.execution.grace;
         if self.deadline.is_none_or(|(at, step)| step == Step::Terminate || at > hard) {
             let next = if signal == SIGKILL { Step::Abandon } else { Step::Kill };
@@ -298,11 +327,11 @@ impl<'a> Watch<'a> {
         match self.deadline.take() {
             Some((_, Step::Terminate)) => {
                 self.ended.timed_out = true;
-                self.send(SIGTERM, true);
+                self.send(SIGTERM, Otherwise::NotYet);
                 self.deadline = Some((now + self.execution.grace, Step::Kill));
             }
             Some((_, Step::Kill)) => {
-                self.send(SIGKILL, true);
+                self.send(SIGKILL, Otherwise::EndDocker);
                 self.deadline = Some((now + NOTICE, Step::Abandon));
             }
             Some((_, Step::Abandon)) => {
@@ -313,16 +342,23 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// `signal` to the container. If that is not there, and it was to end, `docker` itself is ended: it is on its way.
-    fn send(&self, signal: i32, ends: bool) {
+    /// `signal` to the container.
+    fn send(&self, signal: i32, otherwise: Otherwise) {
         let signal = signal.to_string();
         let command = self.execution.docker.command(["kill", "--signal", &signal, self.execution.container]);
-        let pid = self.pid;
+        let (pid, events) = (self.pid, self.events.clone());
         // Not waited for: the next signal may come before the daemon answers.
         let sending = move || {
             let done = command.answer_within(KILL_LIMIT).ok().flatten();
-            if ends && !done.is_some_and(|done| done.status.success()) {
-                let _ = kill_process(pid, Signal::KILL);
+            if done.as_ref().is_some_and(|done| done.status.success()) {
+                return;
+            }
+            let said = done.map(|done| done.stderr.to_lowercase()).unwrap_or_default();
+            let is_to_come = ["no such container", "is not running"].iter().any(|sign| said.contains(sign));
+            match otherwise {
+                Otherwise::Nothing => {}
+                Otherwise::NotYet if is_to_come => drop(events.send(Event::NotYet)),
+                Otherwise::NotYet | Otherwise::EndDocker => drop(kill_process(pid, Signal::KILL)),
             }
         };
         let _ = Builder::new().spawn(sending);

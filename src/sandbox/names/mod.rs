@@ -48,6 +48,8 @@ pub struct Start<'a> {
     pub runtime: &'a [Argument],
     /// The daemon's socket, where it is certain without asking.
     pub socket: Option<&'a Path>,
+    /// Our own program, for who keeps the files.
+    pub program: Option<&'a Path>,
     /// Where our data is kept.
     pub data: Option<&'a Path>,
     /// How long the daemon may take for each answer.
@@ -230,7 +232,7 @@ fn mounted(
     }
     if outcome.words.is_empty() {
         folder::remove(&path);
-    } else if let Err(error) = updater::see_to_it(docker, place.socket(), &folder) {
+    } else if let Err(error) = updater::see_to_it(docker, start.program, place.socket(), &folder) {
         let why = crate::ui::plain(&format!("{error:#}"));
         outcome.warnings.push(format!("names of containers that start later will not resolve: {why}"));
     }

@@ -18,18 +18,21 @@ use crate::docker::client::Docker;
 /// Our own argument for this process: then the folder, the docker program, and the daemon's socket.
 pub const COMMAND: &str = "docker-sandbox-names";
 
-/// Makes an updater for `folder`, if there is none.
+/// Makes an updater for `folder`, if there is none: `program`, ours.
 ///
 /// # Errors
 /// It cannot be started.
-pub fn see_to_it(docker: &Docker, socket: &Path, folder: &Folder) -> anyhow::Result<()> {
+pub fn see_to_it(
+    docker: &Docker,
+    program: Option<&Path>,
+    socket: &Path,
+    folder: &Folder,
+) -> anyhow::Result<()> {
     // Whoever has the lock looks at all files once more after it gave the lock back.
     let Some(lock) = folder.lock() else { return Ok(()) };
     drop(lock);
-    // Without /proc our own path is not known, and Docker has put it into argv[0].
-    let argument = || std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
-    let program = std::env::current_exe().ok().or_else(argument).context("our own program is not found")?;
-    Command::new(program)
+    let program = program.context("our own program is not found")?;
+    let mut child = Command::new(program)
         // Whoever ends processes by our name means starts.
         .arg0(COMMAND)
         .arg(COMMAND)
@@ -40,8 +43,10 @@ pub fn see_to_it(docker: &Docker, socket: &Path, folder: &Folder) -> anyhow::Res
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map(drop)
-        .context("no process can be started for that")
+        .context("no process can be started for that")?;
+    // Where we live longer, somebody must wait for it.
+    let waiting = std::thread::Builder::new().spawn(move || drop(child.wait()));
+    waiting.map(drop).context("cannot make a thread")
 }
 
 /// The updater's own life. Returns its exit code.

@@ -127,6 +127,20 @@ fn a_command_that_ignores_its_end_must_be_killed() {
 }
 
 #[test]
+fn the_time_until_it_begins_must_not_be_the_commands() {
+    let place = Place::on("trixie");
+    // As if the image were on its way for longer than the command may take.
+    let docker = place.scenario.home().join("bin/docker");
+    let script = std::fs::read_to_string(&docker).unwrap();
+    std::fs::write(&docker, script.replace("\nexec ", "\n[ \"$1\" != run ] || sleep 5\nexec ")).unwrap();
+    let done = place.run(&["--timeout=2s", "--", "echo", "done"]).exits(0).quietly();
+    assert_eq!(done.out(), "done\n");
+    let late = place.run(&["--timeout=2s", "--", "sleep", "600"]).exits(124);
+    assert!(place.asked().iter().any(|line| line.starts_with("kill --signal 15 ")), "{late}");
+    place.wait_until_over();
+}
+
+#[test]
 fn a_command_that_ignores_a_signal_must_be_killed() {
     let place = Place::on("trixie");
     let seen = place.both_ways(Io::Pipes, &["--", "sh", "-c", STUBBORN], |running| {

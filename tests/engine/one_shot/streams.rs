@@ -136,6 +136,9 @@ fn a_reader_that_goes_away_must_end_the_command() {
         let [cold, warm] = cold_and_warm(&place, script);
         assert_eq!(String::from_utf8_lossy(&warm.1), "y\n141\n", "from a spare");
         assert_eq!(String::from_utf8_lossy(&cold.1), "y\n141\n", "cold");
+        // However much was still to come.
+        let kills = place.asked().iter().filter(|line| line.starts_with("kill ")).count();
+        assert!(kills <= 2, "{:#?}", place.asked());
         place.wait_until_over();
     }
 }

@@ -16,9 +16,10 @@ fn the_environment_must_be_the_same() {
             .env("ALSO_HERE", "in\nlines ")
             .env("NOT_ASKED_FOR", "secret");
         let place = Place::of(scenario, &[]);
-        place
-            .scenario
-            .write("work/file", "# none\n\nFILE=1 = \"2\" # 3\nFROM_HERE\nBOTH=file\nMISSING_TOO\n");
+        place.scenario.write(
+            "work/file",
+            "# none\n\nFILE=1 = \"2\" # 3\nFROM_HERE\nBOTH=file\nMISSING_TOO\nHOME=/nowhere\n",
+        );
         // The container's own name is all that differs.
         let command = ["--", "sh", "-c", "unset HOSTNAME; env | sort"];
         let bare = out(&place.same(&command, b""));
@@ -34,6 +35,8 @@ fn the_environment_must_be_the_same() {
             "--env=MISSING",
             "--env=TWICE=1",
             "-eTWICE=2",
+            "--env=ONCE=1",
+            "--env=ONCE",
         ];
         let all = out(&place.same(&[&options[..], &command].concat(), b""));
         for line in [
@@ -45,10 +48,11 @@ fn the_environment_must_be_the_same() {
             "ALSO_HERE=in\n",
             "lines \n",
             "TWICE=2\n",
+            "HOME=/home/sandbox\n",
         ] {
             assert!(all.contains(line), "{line}: {all}");
         }
-        assert!(!all.contains("MISSING") && !all.contains("TWICE=1"), "{all}");
+        assert!(!all.contains("MISSING") && !all.contains("TWICE=1") && !all.contains("ONCE"), "{all}");
     }
 }
 
