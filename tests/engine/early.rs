@@ -13,6 +13,7 @@ fn interrupted_while(
     form: Form,
     marker: &'static str,
     send: impl Fn(&Running),
+    meanwhile: impl Fn(&Gate),
 ) -> (Scenario, Outcome) {
     let scenario = Scenario::with(Engine::named("trixie"), cli.clone());
     let socket = scenario.home().join("gate.sock");
@@ -21,6 +22,7 @@ fn interrupted_while(
     let running = scenario.start_run(form, ["--rm", IMAGE, "sleep", "600"], Io::Pipes);
     gate.wait_for_a_question();
     send(&running);
+    meanwhile(&gate);
     gate.open();
     let outcome = running.end();
     (scenario, outcome)
@@ -36,12 +38,23 @@ fn assert_nothing_started((scenario, outcome): &(Scenario, Outcome)) {
 fn a_signal_to_all_during_detection_must_start_nothing() {
     for cli in Cli::all() {
         for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-            let seen = interrupted_while(&cli, Form::Docker, "/info", |running| running.signal_group(signal));
+            let seen = interrupted_while(
+                &cli,
+                Form::Docker,
+                "/info",
+                |running| running.signal_group(signal),
+                |_| {},
+            );
             assert_nothing_started(&seen);
         }
     }
-    let seen =
-        interrupted_while(&Cli::newest(), Form::Direct, "/info", |running| running.signal(Signal::TERM));
+    let seen = interrupted_while(
+        &Cli::newest(),
+        Form::Direct,
+        "/info",
+        |running| running.signal(Signal::TERM),
+        |_| {},
+    );
     assert_nothing_started(&seen);
 }
 
@@ -49,7 +62,8 @@ fn a_signal_to_all_during_detection_must_start_nothing() {
 fn a_signal_to_docker_alone_during_detection_must_start_nothing() {
     for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
         for signal in [Signal::TERM, Signal::INT] {
-            let seen = interrupted_while(&cli, Form::Docker, "/info", |running| running.signal(signal));
+            let seen =
+                interrupted_while(&cli, Form::Docker, "/info", |running| running.signal(signal), |_| {});
             assert_nothing_started(&seen);
         }
     }
@@ -58,7 +72,8 @@ fn a_signal_to_docker_alone_during_detection_must_start_nothing() {
 #[test]
 fn a_hangup_of_docker_alone_during_detection_must_start_nothing() {
     for cli in Cli::all() {
-        let seen = interrupted_while(&cli, Form::Docker, "/info", |running| running.signal(Signal::HUP));
+        let seen =
+            interrupted_while(&cli, Form::Docker, "/info", |running| running.signal(Signal::HUP), |_| {});
         assert_nothing_started(&seen);
     }
 }
@@ -68,8 +83,16 @@ fn a_hangup_of_docker_alone_during_detection_must_start_nothing() {
 fn a_signal_while_the_container_is_made_must_leave_none_that_runs() {
     for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
         for form in [Form::Plain, Form::Docker, Form::Direct] {
-            let (scenario, outcome) =
-                interrupted_while(&cli, form, "/containers/create", |running| running.signal(Signal::TERM));
+            let (scenario, outcome) = interrupted_while(
+                &cli,
+                form,
+                "/containers/create",
+                |running| running.signal(Signal::TERM),
+                |gate| {
+                    // Or the container is there before the signal, and is asked to end by it.
+                    gate.wait_for_a_hang_up();
+                },
+            );
             let code = outcome.status.code().or_else(|| Some(128 + outcome.status.signal()?));
             assert_eq!(code, Some(143), "{outcome}");
             for container in scenario.containers() {

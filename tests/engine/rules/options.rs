@@ -114,9 +114,11 @@ fn few_processes_must_not_be_enough_for_gvisor_itself() {
     for scenario in engines() {
         let line = ["--rm", "--pids-limit=20", IMAGE, "true"];
         scenario.docker(["run", "--runtime=runc"].iter().chain(&line)).exits(0).quietly();
-        // How it dies differs from one time to the next.
-        scenario.run(Form::Plain, line).exits(125);
-        let died = scenario.run(Form::Docker, line).exits(125);
+        // How it dies differs from one time to the next, and so does what Docker makes of it.
+        let [plain, died] = [Form::Plain, Form::Docker].map(|form| scenario.run(form, line));
+        for outcome in [&plain, &died] {
+            assert!(outcome.status.code().is_some_and(|code| (125..=127).contains(&code)), "{outcome}");
+        }
         assert_lines(&died, died.err().split_inclusive('\n').next().unwrap(), &["pids-limit"]);
         // With what the rule still warns of it starts.
         ours(&scenario, &["pids-limit"], &["--rm", "--pids-limit=99", IMAGE, "true"]).exits(0).quietly();

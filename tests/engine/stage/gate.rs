@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+
 use super::wait_until;
 
 /// Holds back every request whose path has `marker` in it until it is opened.
@@ -15,14 +17,21 @@ pub(crate) struct Gate {
     marker: &'static str,
     opened: Arc<AtomicBool>,
     waiting: Arc<AtomicUsize>,
+    /// Of those that waited, who has hung up.
+    gone: Arc<AtomicUsize>,
     engine: PathBuf,
 }
 
 impl Gate {
     /// Listens at `socket` for the engine at `engine`.
     pub(crate) fn before(engine: &Path, socket: &Path, marker: &'static str) -> Self {
-        let gate =
-            Self { marker, opened: Arc::default(), waiting: Arc::default(), engine: engine.to_owned() };
+        let gate = Self {
+            marker,
+            opened: Arc::default(),
+            waiting: Arc::default(),
+            gone: Arc::default(),
+            engine: engine.to_owned(),
+        };
         let listener = UnixListener::bind(socket).unwrap();
         let keeper = gate.clone();
         std::thread::spawn(move || {
@@ -37,6 +46,11 @@ impl Gate {
     /// Waits until somebody waits.
     pub(crate) fn wait_for_a_question(&self) {
         wait_until("a request waits at the gate", || self.waiting.load(Ordering::SeqCst) > 0);
+    }
+
+    /// Waits until whoever waited has hung up.
+    pub(crate) fn wait_for_a_hang_up(&self) {
+        wait_until("who waits at the gate hangs up", || self.gone.load(Ordering::SeqCst) > 0);
     }
 
     /// Lets everything pass from now on.
@@ -56,7 +70,14 @@ impl Gate {
             let text = String::from_utf8_lossy(&part[..length]);
             if text.lines().next().is_some_and(|line| line.contains(self.marker)) {
                 self.waiting.fetch_add(1, Ordering::SeqCst);
-                wait_until("the gate is opened", || self.opened.load(Ordering::SeqCst));
+                let mut gone = false;
+                wait_until("the gate is opened", || {
+                    if !gone && has_hung_up(&client) {
+                        gone = true;
+                        self.gone.fetch_add(1, Ordering::SeqCst);
+                    }
+                    self.opened.load(Ordering::SeqCst)
+                });
             }
             if engine.write_all(&part[..length]).is_err() {
                 break;
@@ -64,4 +85,10 @@ impl Gate {
         }
         let _ = engine.shutdown(Shutdown::Write);
     }
+}
+
+fn has_hung_up(client: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(client, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|ready| ready > 0)
 }
