@@ -65,8 +65,11 @@ pub enum Event {
     Closed,
     /// Nobody reads our output any more.
     Broken,
-    /// The container that was to end has not begun: its image may be on the way.
-    NotYet,
+    /// The container that was to end has not begun: its image may be on the way, or it is `made` already.
+    NotYet {
+        /// Or ended, and `docker` does not notice.
+        made: bool,
+    },
 }
 
 /// One to be made.
@@ -208,6 +211,8 @@ struct Watch<'a> {
     open: usize,
     reports: usize,
     gone: bool,
+    /// Whether it was seen before it began.
+    made: bool,
     /// When to do the next thing, and which.
     deadline: Option<(Instant, Step)>,
 }
@@ -238,7 +243,7 @@ impl<'a> Watch<'a> {
         let limited = !execution.timeout.is_zero();
         let deadline = limited.then(|| (Instant::now() + execution.timeout, Step::Terminate));
         let ended = Ended::default();
-        Self { execution, events, pid, ended, open: outputs, reports: 2, gone: false, deadline }
+        Self { execution, events, pid, ended, open: outputs, reports: 2, gone: false, made: false, deadline }
     }
 
     fn until_the_end(&mut self, (_, inbox): &Inbox, mut input: Option<relay::Start>) {
@@ -253,8 +258,10 @@ impl<'a> Watch<'a> {
                 Ok(Event::Broken) if self.ended.stopped_by == Some(SIGPIPE) => {}
                 Ok(Event::Broken) => self.stop(SIGPIPE, SIGKILL),
                 // From its beginning on, the guard watches over its time.
-                Ok(Event::NotYet) if self.ended.stopped_by.is_some() => {}
-                Ok(Event::NotYet) => {
+                Ok(Event::NotYet { .. }) if self.ended.stopped_by.is_some() => {}
+                Ok(Event::NotYet { made: true }) if self.made => drop(kill_process(self.pid, Signal::KILL)),
+                Ok(Event::NotYet { made }) => {
+                    self.made = made;
                     self.ended.timed_out = false;
                     let again = self.execution.timeout + self.execution.grace;
                     self.deadline = Some((Instant::now() + again, Step::Terminate));
@@ -354,10 +361,11 @@ impl<'a> Watch<'a> {
                 return;
             }
             let said = done.map(|done| done.stderr.to_lowercase()).unwrap_or_default();
-            let is_to_come = ["no such container", "is not running"].iter().any(|sign| said.contains(sign));
+            let made = said.contains("is not running");
+            let is_to_come = made || said.contains("no such container");
             match otherwise {
                 Otherwise::Nothing => {}
-                Otherwise::NotYet if is_to_come => drop(events.send(Event::NotYet)),
+                Otherwise::NotYet if is_to_come => drop(events.send(Event::NotYet { made })),
                 Otherwise::NotYet | Otherwise::EndDocker => drop(kill_process(pid, Signal::KILL)),
             }
         };
