@@ -96,9 +96,9 @@ report_absent() {
     for absent in "$work"/*.absent; do
         [ -e "$absent" ] || continue
         name=$(basename "$absent" .absent)
-        printf '\n!!! NOT TESTED: the engine `%s` could not be made ready on this machine:\n' "$name"
+        printf '\n!!! NOT TESTED: engine %s, which could not be made ready on this machine:\n' "$name"
         sed 's/^/!!!   /' "$absent"
-        printf '!!! what was not run on it:\n'
+        printf '!!! what did not run on it:\n'
         { sed -n "s/^$name //p" "$work/not-run" 2>/dev/null || :; } | sort -u | sed 's/^/!!!   /'
     done >&2
 }

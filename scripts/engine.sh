@@ -80,7 +80,7 @@ for part in packages runtimes network start stop image; do
 done
 
 takes() { # takes LEAST MOST GOT COMMAND
-    [ "$3" -ge "$1" ] && [ "$3" -le "$2" ] || wrong "wrong number of arguments for \`$4\`: $3"
+    if [ "$3" -lt "$1" ] || [ "$3" -gt "$2" ]; then wrong "wrong number of arguments for \`$4\`: $3"; fi
 }
 
 [ $# -gt 0 ] || wrong 'no command given'
