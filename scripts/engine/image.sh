@@ -2,7 +2,9 @@
 # Part of engine.sh: an image without a registry, and the command line clients.
 
 find_busybox() { # find_busybox SOCKET CACHE
-    for candidate in "${1%/docker.sock}/root/busybox" "$2"/*/root/busybox /bin/busybox /usr/bin/busybox; do
+    # One that does not move first: programs of glibc 2.42 and newer ask for a terminal by TCGETS2, which gVisor 20240729
+    # does not know, so a busybox of sid sees none.
+    for candidate in "$2/bookworm/root/busybox" "$2/trixie/root/busybox" "${1%/docker.sock}/root/busybox" "$2"/*/root/busybox /bin/busybox /usr/bin/busybox; do
         # Only a static one runs in an image that has nothing else.
         if [ -x "$candidate" ] && ! ldd "$candidate" >/dev/null 2>&1; then
             printf '%s\n' "$candidate"
