@@ -42,7 +42,12 @@ sources() { # sources SUITE
     [ -n "$mirror" ] || fail "no Debian mirror known on this machine" "use the suite system, or name a mirror in ENGINE_MIRROR"
     [ -e "$keyrings/debian-archive-keyring.gpg" ] ||
         fail "Debian's archive keys are missing" "apt-get install debian-archive-keyring"
-    printf 'deb [signed-by=%s/debian-archive-keyring.gpg] %s %s main\n' "$keyrings" "$mirror" "${1#compose-}"
+    suites=${1#compose-}
+    # For the runsc of the one or the other, see gvisor_package.
+    [ "$1" != sid ] || suites='sid trixie'
+    for release in $suites; do
+        printf 'deb [signed-by=%s/debian-archive-keyring.gpg] %s %s main\n' "$keyrings" "$mirror" "$release"
+    done
 }
 
 # Everything apt would write goes to the folder $apt; the machine's proxy settings stay in force, its hooks do not.
@@ -92,6 +97,15 @@ apt_has() { # apt_has PACKAGE
     apt-cache -c "$apt/apt.conf" show "$1" >/dev/null 2>&1
 }
 
+# Sid has the gVisor of Debian 13, built anew by a Go that this gVisor does not know: its kernel panics ("running on
+# goroutine 0", seen of 0.0~20240729.0-7+b1). So sid's engine has Debian 13's until sid has another release.
+gvisor_package() { # gvisor_package SUITE
+    gvisor_in() {
+        apt-cache -c "$apt/apt.conf" madison runsc | sed -n "s|^ *runsc *. *\([^ ]*\)-[^ ]* .* $1/main .*|\1|p" | head -n 1
+    }
+    if [ "$1" = sid ] && [ "$(gvisor_in sid)" = "$(gvisor_in trixie)" ]; then echo runsc/trixie; else echo runsc; fi
+}
+
 missing_libraries() { # missing_libraries ROOT: whether one of its programs does not find a library
     for program in "$1"/usr/sbin/dockerd "$1"/usr/bin/containerd "$1"/usr/sbin/runc; do
         if ldd "$program" 2>/dev/null | grep -q '=> not found'; then return 0; fi
@@ -130,7 +144,7 @@ fetch() { # fetch SUITE CACHE; prints the folder
         busybox) packages='busybox-static' ;;
         compose-*) packages='docker-compose' ;;
         *)
-            is_engine=yes packages='busybox-static docker.io containerd runc runsc tini'
+            is_engine=yes packages="busybox-static docker.io containerd runc tini $(gvisor_package "$suite")"
             # Newer suites split these off: the command line client, and the docker-init that runs in any image.
             for split in docker-cli tini-static; do
                 if apt_has "$split"; then packages="$packages $split"; fi
