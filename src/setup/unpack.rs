@@ -311,3 +311,128 @@ fn decompressed(tools: &Tools, file: &File) -> anyhow::Result<Stream> {
     })?;
     tools.stream(&Job::new(program, ["-dc"]), file)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::docker::stop::Stop;
+
+    fn tar(members: &[(&str, EntryType, &str, &[u8])]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, kind, link, content) in members {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(*kind);
+            header.set_size(content.len() as u64);
+            header.set_mode(0o755);
+            // Not by `set_path`, which refuses what is to be tried.
+            let old = header.as_old_mut();
+            old.name[..name.len()].copy_from_slice(name.as_bytes());
+            old.linkname[..link.len()].copy_from_slice(link.as_bytes());
+            header.set_cksum();
+            tar.append(&header, *content).unwrap();
+        }
+        tar.into_inner().unwrap()
+    }
+
+    /// Unpacks `bytes`; what is there then, or why not. `more` zeros stand behind it.
+    fn unpack(bytes: &[u8], limits: Limits, more: u64) -> (tempfile::TempDir, Result<Vec<u8>, String>) {
+        let root = tempfile::tempdir().unwrap();
+        let (at, folder) = (root.path().join("archive"), root.path().join("new"));
+        fs::write(&at, bytes).unwrap();
+        fs::create_dir(&folder).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&at).unwrap();
+        file.set_len(bytes.len() as u64 + more).unwrap();
+        let mut told = Vec::new();
+        let tools = Tools::new(None, Stop::default());
+        let outcome =
+            archive(&tools, &Archive { file, name: &at }, &folder, limits, &mut |percent| told.push(percent));
+        (root, outcome.map(|()| told).map_err(|error| format!("{error:#}")))
+    }
+
+    const FEW: Limits = Limits { bytes: 1 << 20, members: 8 };
+    const FILE: EntryType = EntryType::Regular;
+
+    fn refusal(members: &[(&str, EntryType, &str, &[u8])]) -> String {
+        unpack(&tar(members), FEW, 0).1.unwrap_err()
+    }
+
+    #[test]
+    fn files_directories_and_links_within_are_unpacked() {
+        let bytes = tar(&[
+            ("./", EntryType::Directory, "", b""),
+            ("./runsc", FILE, "", b"it"),
+            ("deep/in/it", FILE, "", b"too"),
+            ("deep/link", EntryType::Symlink, "in", b""),
+            ("again", EntryType::Link, "runsc", b""),
+        ]);
+        let (root, outcome) = unpack(&bytes, FEW, 0);
+        outcome.unwrap();
+        let read = |name: &str| fs::read_to_string(root.path().join("new").join(name)).unwrap();
+        assert_eq!(
+            (read("runsc"), read("deep/link/it"), read("again")),
+            ("it".into(), "too".into(), "it".into())
+        );
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let link = ("in", EntryType::Symlink, ".", &b""[..]);
+        assert!(refusal(&[link, ("in/x", FILE, "", b"1")]).contains("is in it twice"));
+        assert!(refusal(&[link, ("in", FILE, "", b"1")]).contains("is in it twice"));
+        assert!(
+            refusal(&[("x", FILE, "", b"1"), link, ("y", EntryType::Link, "in/x", b"")])
+                .contains("no file of it")
+        );
+        for target in ["/etc/passwd", "../x", "a/../../x", ""] {
+            for kind in [EntryType::Symlink, EntryType::Link] {
+                let said = refusal(&[("l", kind, target, b"")]);
+                assert!(said.contains("a link in it points out of it"), "{target}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_elsewhere_and_of_other_kinds_are_refused_unwritten() {
+        for name in ["/x", "../x", "a/../../x"] {
+            assert!(refusal(&[(name, FILE, "", b"1")]).contains("points out of it"), "{name}");
+        }
+        for kind in [EntryType::Char, EntryType::Block, EntryType::Fifo, EntryType::GNUSparse] {
+            let (root, outcome) = unpack(&tar(&[("x", kind, "", b"")]), FEW, 0);
+            assert!(outcome.unwrap_err().contains("neither file, folder nor link"), "{kind:?}");
+            assert_eq!(fs::read_dir(root.path().join("new")).unwrap().count(), 0, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_ends_early() {
+        let large = vec![0; 600 << 10];
+        let two = tar(&[("a", FILE, "", &large), ("b", FILE, "", &large)]);
+        assert!(unpack(&two, FEW, 0).1.unwrap_err().contains("it holds more than"));
+        let names: Vec<String> = (0..9).map(|number| number.to_string()).collect();
+        let many: Vec<_> = names.iter().map(|name| (name.as_str(), FILE, "", &b""[..])).collect();
+        assert!(unpack(&tar(&many), FEW, 0).1.unwrap_err().contains("it holds more than"));
+        // Behind the archive's end too: a decompressor would go on for ever.
+        assert!(
+            unpack(&tar(&[("a", FILE, "", b"1")]), FEW, 4 << 30)
+                .1
+                .unwrap_err()
+                .contains("it holds more than")
+        );
+    }
+
+    #[test]
+    fn how_far_it_is_never_goes_back() {
+        let told = unpack(&tar(&[("a", FILE, "", &vec![1; 900 << 10])]), FEW, 0).1.unwrap();
+        assert!(told.len() > 2 && told.is_sorted(), "{told:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_unpacked_or_refused_within_the_directory(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
+            let (root, _) = unpack(&bytes, FEW, 0);
+            prop_assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+        }
+    }
+}
