@@ -23,6 +23,14 @@ pub fn err(text: &str) {
     let _ = io::stderr().lock().write_all(escaped(text, true).as_bytes());
 }
 
+/// Draws a line on the terminal that stderr is, in place of the one drawn before; nothing ends it.
+pub fn progress(line: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr
+        .write_all(format!("\r\x1b[K{}", escaped(line, false)).as_bytes())
+        .and_then(|()| stderr.flush());
+}
+
 /// `docker sandbox: warning: …` on stderr.
 pub fn warn(text: &str) {
     err(&format!("docker sandbox: warning: {text}\n"));

@@ -27,6 +27,7 @@ mod refusal;
 mod reports;
 mod rules;
 mod setup;
+mod setup_attacks;
 mod setup_interrupted;
 mod setup_sources;
 mod setup_walk;
