@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use crate::commands::persist;
 use crate::context::Context;
 use crate::docker::client::Docker;
+use crate::docker::daemon::DaemonProcess;
 use crate::docker::info::Runtimes;
 use crate::docker::mounts::{Mount, Mounts, Source};
 use crate::docker::run_line::RunLine;
@@ -14,7 +17,7 @@ use crate::docker::{ask, inspect};
 use crate::error::{Error, Kind};
 use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
-use crate::gvisor::rules::host::{HostMount, Place};
+use crate::gvisor::rules::host::{HostMount, Place, View};
 use crate::gvisor::rules::{self, Finding, Severity, Start};
 use crate::sandbox::names;
 use crate::settings::load::Settings;
@@ -213,12 +216,35 @@ fn place(asked: &Asked<'_>) -> Place {
         let endpoint = ask::endpoint(asked.docker, asked.settings.detect_timeout.value);
         endpoint.strip_prefix("unix://").map(Into::into)
     });
+    let daemon = socket.as_deref().and_then(|socket| {
+        // A daemon without root is its user's.
+        let owners = [0, rustix::process::geteuid().as_raw()];
+        owners.into_iter().find_map(|owner| DaemonProcess::served_by(socket, owner))
+    });
+    let config = environment.home.as_deref().map(|home| home.join(".config/docker/daemon.json"));
+    let (data, engine) = match &daemon {
+        Some(daemon) => (daemon.data_roots(config.as_deref()), daemon.places(config.as_deref())),
+        None => (data_of_an_unknown_daemon(asked, socket.as_deref()).into_iter().collect(), Vec::new()),
+    };
     Place {
         folder: environment.folder_in_words.clone(),
         home: environment.home.clone(),
         local: socket.is_some(),
+        view: View::of(daemon.as_ref()),
         socket,
+        data,
+        engine,
     }
+}
+
+/// Where a daemon keeps its data whose process we cannot look at: it is on another machine, in a container, or behind
+/// something else that answers for it. Such a one is never remembered, and asked about its runtimes each time too.
+fn data_of_an_unknown_daemon(asked: &Asked<'_>, socket: Option<&Path>) -> Option<PathBuf> {
+    // Where nothing answers, Docker will say so.
+    if socket.is_some_and(|socket| UnixStream::connect(socket).is_err()) {
+        return None;
+    }
+    ask::data_root(asked.docker, asked.settings.detect_timeout.value)
 }
 
 fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {

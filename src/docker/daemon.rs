@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::info::{Runtime, Runtimes};
 
+mod places;
+
 /// Where dockerd leaves its process id when systemd holds its socket.
 const SYSTEM_PID_FILE: &str = "/run/docker.pid";
 const SYSTEM_CONFIG: &str = "/etc/docker/daemon.json";
@@ -219,10 +221,13 @@ impl DaemonProcess {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct DaemonJson {
+    data_root: Option<String>,
     dns: Option<Vec<String>>,
     dns_opts: Option<Vec<String>>,
     dns_search: Option<Vec<String>>,
     exec_root: Option<String>,
+    /// What `data-root` was called before Docker 17.05.
+    graph: Option<String>,
     runtimes: Option<BTreeMap<String, Runtime>>,
 }
 

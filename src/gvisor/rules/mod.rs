@@ -5,9 +5,11 @@
 //! `docs/cli` come from it.
 
 pub mod annotations;
+mod devices;
 pub mod host;
 pub mod mounts;
 pub mod options;
+mod places;
 pub mod runtime;
 #[cfg(test)]
 mod spelled;
@@ -140,6 +142,12 @@ pub fn check(start: &Start<'_>, release: impl Fn() -> Option<u32>) -> Vec<Findin
 }
 
 impl Rule {
+    /// Whether it holds for that release, `YYYYMMDD`.
+    #[must_use]
+    pub fn is_of(&self, release: u32) -> bool {
+        self.since.is_none_or(|since| since <= release) && self.until.is_none_or(|until| release < until)
+    }
+
     /// Whether it is about paths, which are the daemon's.
     #[must_use]
     pub fn is_about_paths(&self) -> bool {
@@ -150,9 +158,7 @@ impl Rule {
         if self.since.is_none() && self.until.is_none() {
             return true;
         }
-        release().is_none_or(|release| {
-            self.since.is_none_or(|since| since <= release) && self.until.is_none_or(|until| release < until)
-        })
+        release().is_none_or(|release| self.is_of(release))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::docker::networks::Network;
 use crate::docker::run_line::Given;
 
 /// The options of those names whose value `applies` says is meant.
-fn given(start: &Start<'_>, names: &[&str], applies: impl Fn(&str) -> bool) -> Vec<Hit> {
+pub(super) fn given(start: &Start<'_>, names: &[&str], applies: impl Fn(&str) -> bool) -> Vec<Hit> {
     let meant = |option: &Given<'_>| {
         names.contains(&option.name) && applies(&option.value.unwrap_or_default().to_string_lossy())
     };
@@ -17,13 +17,13 @@ fn given(start: &Start<'_>, names: &[&str], applies: impl Fn(&str) -> bool) -> V
 }
 
 /// The last option of that name, the one that counts, if `applies` says it is meant.
-fn last(start: &Start<'_>, name: &str, applies: impl Fn(&str) -> bool) -> Vec<Hit> {
+pub(super) fn last(start: &Start<'_>, name: &str, applies: impl Fn(&str) -> bool) -> Vec<Hit> {
     let last = start.line.options().rfind(|option| option.name == name);
     let meant = last.filter(|option| applies(&option.value.unwrap_or_default().to_string_lossy()));
     meant.map(|option| Hit::new(option.written())).into_iter().collect()
 }
 
-fn anything(value: &str) -> bool {
+pub(super) fn anything(value: &str) -> bool {
     !value.is_empty()
 }
 
@@ -69,25 +69,6 @@ pub(super) fn uts_host(start: &Start<'_>) -> Vec<Hit> {
 
 pub(super) fn sysctl(start: &Start<'_>) -> Vec<Hit> {
     given(start, &["sysctl"], anything)
-}
-
-pub(super) fn device(start: &Start<'_>) -> Vec<Hit> {
-    let inside =
-        ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/fuse"];
-    // gVisor passes these two on if it is told to.
-    let nvidia = runtime::has(start, "nvproxy");
-    let tpu = runtime::has(start, "tpuproxy");
-    given(start, &["device", "device-cgroup-rule"], |value| {
-        let host = value.split(':').next().unwrap_or_default();
-        anything(value)
-            && !inside.contains(&host)
-            && !(nvidia && host.starts_with("/dev/nvidia"))
-            && !(tpu && (host.starts_with("/dev/accel") || host.starts_with("/dev/vfio")))
-    })
-}
-
-pub(super) fn gpus(start: &Start<'_>) -> Vec<Hit> {
-    if runtime::has(start, "nvproxy") { Vec::new() } else { last(start, "gpus", anything) }
 }
 
 pub(super) fn apparmor(start: &Start<'_>) -> Vec<Hit> {
