@@ -63,7 +63,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-test
 work=$(mktemp -d /tmp/dst.XXXXXX)
 
 stop_engines() {
-    for engine in "$work/bookworm" "$work/trixie" "$work/bare"; do
+    for engine in "$work/bookworm" "$work/trixie" "$work/bare" "$work/rootless"; do
         [ ! -e "$engine" ] || as_root scripts/engine.sh stop "$engine" || :
     done
     # Engines of tests that were killed before they could stop them: /tmp/dse-PID-NUMBER.
@@ -85,13 +85,17 @@ trap 'exit 143' TERM
 
 start_engines() {
     step 'real engines'
+    # Rootless Docker's user gets to its files through it.
+    chmod 755 "$work"
     scripts/engine.sh fetch bookworm "$cache" >/dev/null
     scripts/engine.sh fetch trixie "$cache" >/dev/null
+    scripts/engine.sh fetch rootless "$cache" >/dev/null
     as_root scripts/engine.sh start "$work/bookworm" bookworm "$cache"
     as_root scripts/engine.sh start "$work/trixie" trixie "$cache"
     as_root scripts/engine.sh start "$work/bare" trixie "$cache" --runtimes none
-    for engine in bookworm trixie bare; do
-        scripts/engine.sh image "unix://$work/$engine/docker.sock" sandbox-test:latest "$cache" >/dev/null
+    as_root scripts/engine.sh start "$work/rootless" rootless "$cache"
+    for engine in bookworm trixie bare rootless; do
+        as_root scripts/engine.sh image "unix://$work/$engine/docker.sock" sandbox-test:latest "$cache" >/dev/null
     done
     DOCKER_SANDBOX_TEST_ENGINES=$work
     export DOCKER_SANDBOX_TEST_ENGINES

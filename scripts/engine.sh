@@ -20,6 +20,7 @@ image   makes a small busybox image on the engine at DOCKER_HOST; `-` is the one
 clis    prints "VERSION PATH" for each docker CLI in CACHE and for the one on PATH.
 
 SUITE   bookworm (Docker 20.10), trixie (Docker 26.1) or system (this distribution's own packages).
+        rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home.
         fetch also takes busybox: no engine, only what image needs.
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
           runsc          gVisor with its own network stack
@@ -66,7 +67,7 @@ wait_for() { # wait_for SECONDS COMMAND...: 0 as soon as the command succeeds, 1
 }
 
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
-for part in packages runtimes network start stop image; do
+for part in packages runtimes network start stop rootless image; do
     # shellcheck source=/dev/null
     . "$here/engine/$part.sh"
 done
@@ -108,7 +109,11 @@ start)
     [ -n "$cache" ] || wrong 'start takes DIR SUITE CACHE'
     check_runtimes "$runtimes"
     need_root start
-    start "$dir" "$suite" "$cache" "$runtimes" "$uplink"
+    if [ "$suite" = rootless ]; then
+        start_rootless "$dir" "$cache" "$runtimes"
+    else
+        start "$dir" "$suite" "$cache" "$runtimes" "$uplink"
+    fi
     ;;
 stop)
     takes 1 1 $# stop
@@ -134,6 +139,7 @@ clis)
     clis "$(plain_folder "$1")"
     ;;
 become-dockerd) become_dockerd "$@" ;;
+become-rootless) become_rootless "$@" ;;
 -h | --help | help) usage ;;
 *) wrong "unknown command: \`$command\`" ;;
 esac

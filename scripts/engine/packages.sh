@@ -15,7 +15,7 @@ sources() { # sources SUITE
     id=$(distribution ID)
     codename=$(distribution VERSION_CODENAME)
     keyrings=/usr/share/keyrings
-    if [ "$1" = system ] || [ "$1" = busybox ] || [ "$1" = "$codename" ]; then
+    if [ "$1" = system ] || [ "$1" = busybox ] || [ "$1" = rootless ] || [ "$1" = "$codename" ]; then
         case $id in
         debian | ubuntu) ;;
         *) fail "\`$id\` is neither Debian nor Ubuntu" "use the suite bookworm or trixie and name a mirror in ENGINE_MIRROR" ;;
@@ -106,7 +106,7 @@ fetch() { # fetch SUITE CACHE; prints the folder
     cache=$2
     folder=$cache/$suite
     case $suite in
-    bookworm | trixie | system | busybox) ;;
+    bookworm | trixie | system | busybox | rootless) ;;
     *) wrong "unknown suite: \`$suite\` (bookworm, trixie or system)" ;;
     esac
     for tool in apt-get dpkg flock unshare; do
@@ -121,10 +121,19 @@ fetch() { # fetch SUITE CACHE; prints the folder
         apt=$new/apt
         rm -rf "$new"
         apt_prepare "$suite"
-        packages='busybox-static'
-        if [ "$suite" != busybox ]; then packages="$packages docker.io containerd runc runsc tini"; fi
+        packages='busybox-static' engine=yes
+        case $suite in
+        busybox) engine=no ;;
+        # This distribution's, with the libraries that they need: slirp4netns has one that nothing else has.
+        rootless)
+            engine=no packages='rootlesskit slirp4netns uidmap'
+            # shellcheck disable=SC2086 # A list of words.
+            packages="$packages $(libraries_of $packages)"
+            ;;
+        *) packages="$packages docker.io containerd runc runsc tini" ;;
+        esac
         # Debian 13 splits the command line client off.
-        if [ "$suite" != busybox ] && apt_has docker-cli; then packages="$packages docker-cli"; fi
+        if [ "$engine" = yes ] && apt_has docker-cli; then packages="$packages docker-cli"; fi
         # shellcheck disable=SC2086 # A list of words.
         apt_unpack "$new/root" $packages
 
@@ -133,7 +142,7 @@ fetch() { # fetch SUITE CACHE; prints the folder
         programs='' libraries=''
         if missing_libraries "$new/root"; then libraries='docker.io runc'; fi
         if [ -x "$new/root/usr/sbin/runc" ] && ! "$new/root/usr/sbin/runc" --version >/dev/null 2>&1; then programs=runc; fi
-        if [ "$suite" != busybox ] && ! has_iptables; then programs="$programs iptables" libraries="$libraries iptables"; fi
+        if [ "$engine" = yes ] && ! has_iptables; then programs="$programs iptables" libraries="$libraries iptables"; fi
         if [ -n "$programs$libraries" ]; then
             case $suite in
             system | busybox | "$(distribution VERSION_CODENAME)") ;;

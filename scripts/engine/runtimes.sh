@@ -15,7 +15,13 @@ write_daemon_json() { # write_daemon_json DIR LIST RUNSC-OPTION
             runsc-kvm) program=$1/bin/runsc arguments='"--platform=kvm"' ;;
             impostor) program=runc ;;
             esac
-            if [ -n "$3" ] && [ "$program" = "$real" ]; then arguments="$arguments${arguments:+, }\"$3\""; fi
+            case $program in
+            runc) option='' ;;
+            "$real") option=$3 ;;
+            # The wrapper has it in itself; a rootless daemon's runtimes name it, as `setup` registers them.
+            *) if is_rootless "$1"; then option=$3; else option=''; fi ;;
+            esac
+            if [ -n "$option" ]; then arguments="$arguments${arguments:+, }\"$option\""; fi
             printf '%s\n    "%s": {"path": "%s"%s}' "$separator" "$(printf '%s' "$runtime" | sed 's/^impostor$/runsc/')" \
                 "$program" "${arguments:+, \"runtimeArgs\": [$arguments]}"
             separator=,
