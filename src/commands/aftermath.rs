@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::run_line::RunLine;
+use crate::docker::service::Service;
 use crate::docker::stop::Stop;
 use crate::error::{Hint, REFUSED};
 use crate::gvisor::binary::Binary;
@@ -52,7 +53,8 @@ pub(super) fn hint(context: &Context, docker: &Docker, start: &Start<'_>) -> Opt
     // A Ctrl-C from here on ends this search and not us before everything is removed.
     let stop = stop::watch(context).ok()?;
     let failure = find(context, docker, start, &stop)?;
-    let commands = failure.commands.iter().map(|&command| command.to_owned()).collect();
+    let service = Service::behind(docker, LIMIT);
+    let commands = failure.commands.iter().map(|command| service.command(command)).collect();
     Some(Hint { text: format!("gVisor: {}. {}", failure.cause, failure.fix), commands })
 }
 

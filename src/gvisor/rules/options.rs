@@ -142,16 +142,75 @@ pub(super) fn setuid(start: &Start<'_>) -> Vec<Hit> {
     program(start).filter(|name| tools.contains(&name.as_str())).map(Hit::new).into_iter().collect()
 }
 
-pub(super) fn memory(start: &Start<'_>) -> Vec<Hit> {
-    // What Docker refuses needs no word of ours.
-    let is_a_limit = |value: &str| {
-        value.starts_with(|c: char| c.is_ascii_digit()) && value.contains(|c| ('1'..='9').contains(&c))
+/// Whether Docker takes the value for a limit: it is no number below zero, and not zero. What Docker refuses needs no
+/// word of ours.
+fn is_a_limit(value: &str) -> bool {
+    value.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && value.contains(|c| ('1'..='9').contains(&c))
+}
+
+/// Options that Docker turns into settings of the container's cgroup, and nothing else. Source: `WithResources` and
+/// `withCgroups` in moby's `daemon/oci_linux.go`.
+const OF_CGROUPS: [&str; 20] = [
+    "blkio-weight",
+    "blkio-weight-device",
+    "cgroup-parent",
+    "cpu-period",
+    "cpu-quota",
+    "cpu-rt-period",
+    "cpu-rt-runtime",
+    "cpu-shares",
+    "cpus",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "device-read-bps",
+    "device-read-iops",
+    "device-write-bps",
+    "device-write-iops",
+    "kernel-memory",
+    "memory",
+    "memory-reservation",
+    "memory-swap",
+    "pids-limit",
+];
+
+/// One hit for all limits of a start: they are void for one reason.
+pub(super) fn limits_unenforced(start: &Start<'_>) -> Vec<Hit> {
+    if !runtime::ignores_cgroups(start.runtime) {
+        return Vec::new();
+    }
+    let limits = |option: &Given<'_>| {
+        let value = option.value.unwrap_or_default().to_string_lossy();
+        match option.name {
+            "cgroup-parent" | "cpuset-cpus" | "cpuset-mems" => anything(&value),
+            // `DEVICE:VALUE`
+            name if name.starts_with("device-") || name == "blkio-weight-device" => anything(&value),
+            _ => is_a_limit(&value),
+        }
     };
+    let options: Vec<Given<'_>> =
+        start.line.options().filter(|option| OF_CGROUPS.contains(&option.name)).collect();
+    let counts = |at: usize| {
+        let name = options[at].name;
+        let is_list = name.starts_with("device-") || name == "blkio-weight-device";
+        is_list || options[at + 1..].iter().all(|later| later.name != name)
+    };
+    let given = (0..options.len()).filter(|&at| counts(at) && limits(&options[at]));
+    let given = given.map(|at| options[at].written());
+    let of_do = start.limits_of_do.unwrap_or_default().iter().map(|word| word.to_string_lossy().into_owned());
+    let all: Vec<String> = given.chain(of_do).collect();
+    if all.is_empty() { Vec::new() } else { vec![Hit::new(all.join(" "))] }
+}
+
+pub(super) fn memory(start: &Start<'_>) -> Vec<Hit> {
+    if runtime::ignores_cgroups(start.runtime) {
+        return Vec::new();
+    }
     last(start, "memory", is_a_limit)
 }
 
 pub(super) fn cpus(start: &Start<'_>) -> Vec<Hit> {
-    if runtime::has(start, "cpu-num-from-quota") {
+    if runtime::has(start, "cpu-num-from-quota") || runtime::ignores_cgroups(start.runtime) {
         return Vec::new();
     }
     let mut hits = last(start, "cpus", |value| value.parse::<f64>().is_ok_and(|cpus| cpus > 0.0));
@@ -160,6 +219,9 @@ pub(super) fn cpus(start: &Start<'_>) -> Vec<Hit> {
 }
 
 pub(super) fn pids_limit(start: &Start<'_>) -> Vec<Hit> {
+    if runtime::ignores_cgroups(start.runtime) {
+        return Vec::new();
+    }
     last(start, "pids-limit", |value| value.parse::<i64>().is_ok_and(|pids| (1..100).contains(&pids)))
 }
 
