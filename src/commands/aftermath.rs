@@ -126,6 +126,9 @@ fn by_registration(context: &Context, docker: &Docker, runtime: &str) -> Option<
     let known = ask::runtimes(docker, LIMIT).ok()?;
     let runtime = known.get(runtime)?;
     let path = runtime.path.as_deref().filter(|path| !path.is_empty())?;
+    if Binary::is_hidden(path) {
+        return None;
+    }
     let Some(binary) = Binary::find(path, context.environment.path.as_deref()) else {
         return failures::recognise("fork/exec : no such file: log.json");
     };

@@ -280,20 +280,15 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         );
     }
     let may = asked.settings.policy.as_ref().and_then(|policy| policy.may_allow.as_ref());
-    match may.filter(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
-        Some(_) => error.hint(
+    if may.is_some_and(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
+        return error.hint(
             "this machine's policy lets nobody allow it; who administers the machine can:",
             format!("sudo ${{EDITOR:-vi}} {}", policy::PATH),
-        ),
-        None => {
-            let allow = format!("--allow={}", ids.join(","));
-            let again = asked.of_do.map_or_else(
-                || run(Some(&allow)),
-                |of_do| asked.context.command_line(of_do.request.with(&allow)),
-            );
-            error.hint("or allow it, if that is what you want:", again)
-        }
+        );
     }
+    let allow = format!("--allow={}", ids.join(","));
+    let again = asked.of_do.map(|of_do| asked.context.command_line(of_do.request.with(&allow)));
+    error.hint("or allow it, if that is what you want:", again.unwrap_or_else(|| run(Some(&allow))))
 }
 
 /// Whether a runtime registered with `arguments` keeps what is written to the root filesystem.

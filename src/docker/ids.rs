@@ -46,7 +46,7 @@ pub fn of_caller(docker: &Docker, socket: &Path, limit: Duration) -> Result<OsSt
     }
 }
 
-/// The id in a user namespace that is `id` outside, as its map (`uid_map`, user_namespaces(7)) shows it to us. A namespace
+/// The id in a user namespace that is `id` outside, as its map (`uid_map`, `user_namespaces(7)`) shows it to us. A namespace
 /// with our own map is our own: the kernel shows every other one in our numbers.
 fn inside(map: &str, own: &str, id: u32) -> Option<u32> {
     if map == own {

@@ -45,7 +45,8 @@ fn system(daemon: &Daemon) -> Check {
         Platform::Remote(endpoint) => format!("another machine, {endpoint}"),
         Platform::Linux if daemon.process.is_some() => "this machine".to_owned(),
         Platform::Linux => {
-            "not in this machine's own namespaces: a container, a virtual machine or a tunnel".to_owned()
+            "its process cannot be seen from here: a container, a virtual machine, a tunnel, or /proc hides it from you"
+                .to_owned()
         }
     };
     let seen =

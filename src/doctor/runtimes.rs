@@ -77,15 +77,17 @@ fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dy
         };
     let args = if gvisor.args.is_empty() { "no arguments".to_owned() } else { shell_line(&gvisor.args) };
     let platform = arguments::platform(&gvisor.args).unwrap_or_else(|| "its default".to_owned());
+    let hidden = daemon.is_local() && runtime.path.as_deref().is_some_and(Binary::is_hidden);
     let version = match (&gvisor.version, daemon.is_local()) {
         (Some(version), _) => version.clone(),
+        (None, true) if hidden => "you may not look at it".to_owned(),
         (None, true) => "it does not tell".to_owned(),
         (None, false) => "not visible from here".to_owned(),
     };
     let chosen = if gvisor.chosen { "; `docker sandbox run` takes this one" } else { "" };
     let seen = format!("{place}, version: {version}, platform: {platform}, {args}{chosen}");
     let by_path = runtime.path.as_deref().is_some_and(|path| !path.is_empty());
-    sink(if by_path && daemon.is_local() && gvisor.binary.is_none() {
+    sink(if by_path && daemon.is_local() && gvisor.binary.is_none() && !hidden {
         Check::fail(id, what, format!("there is no program {place}")).fix(
             "Find runsc, register it where it is, and reload:",
             ["command -v runsc", "sudo runsc install", "sudo systemctl reload docker"],

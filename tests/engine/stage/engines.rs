@@ -31,7 +31,7 @@ fn variable(name: &str) -> PathBuf {
 }
 
 impl Engine {
-    /// `bookworm` (Docker 20.10), `trixie` (26.1) or `bare` (26.1 without gVisor).
+    /// `bookworm` (Docker 20.10), `trixie` (26.1), `bare` (26.1 without gVisor) or `rootless` (26.1 without root).
     pub(crate) fn named(name: &str) -> Self {
         let engine = Self { dir: variable(ENGINES).join(name) };
         let ping = engine.ping();
