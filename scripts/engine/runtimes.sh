@@ -48,6 +48,8 @@ check_runtimes() { # check_runtimes LIST
 write_runsc_wrapper() { # write_runsc_wrapper DIR RUNSC-OPTION
     cat >"$1/bin/runsc" <<WRAPPER
 #!/bin/sh
+# Questions about itself need no network, and whoever asks may not be root.
+case \$* in --version | *" flags" | *features) exec $1/root/usr/bin/runsc "\$@" ;; esac
 exec unshare -m sh -c 'mount -t tmpfs none /proc/sys/net && exec $1/root/usr/bin/runsc ${2:+$2 }"\$@"' sh "\$@"
 WRAPPER
     chmod 755 "$1/bin/runsc"

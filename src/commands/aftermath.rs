@@ -53,7 +53,7 @@ pub(super) fn hint(context: &Context, docker: &Docker, start: &Start<'_>) -> Opt
     // A Ctrl-C from here on ends this search and not us before everything is removed.
     let stop = stop::watch(context).ok()?;
     let failure = find(context, docker, start, &stop)?;
-    let service = Service::behind(docker, LIMIT);
+    let service = Service::behind(None, docker, LIMIT);
     let commands = failure.commands.iter().map(|command| service.command(command)).collect();
     Some(Hint { text: format!("gVisor: {}. {}", failure.cause, failure.fix), commands })
 }

@@ -256,7 +256,10 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         let start = asked.context.command_line([asked.verb]);
         word.map_or_else(|| format!("{start} …"), |word| format!("{start} {word} …"))
     };
-    let service = || Service::behind(asked.docker, asked.settings.detect_timeout.value);
+    let service = || {
+        let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+        Service::behind(socket, asked.docker, asked.settings.detect_timeout.value)
+    };
     let mut said = BTreeSet::new();
     // Read-only does not help where a socket is in it.
     let holds_a_socket =

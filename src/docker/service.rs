@@ -37,15 +37,13 @@ impl Service {
         Self { rootless: process.is_rootless(), config }
     }
 
-    /// The daemon that `docker` talks to, asked about itself where its process cannot be seen.
+    /// The daemon behind `socket`; where that is not known, the one that `docker` is to talk to. It is asked nothing: a
+    /// user's own daemon is a process that this user sees.
     #[must_use]
-    pub fn behind(docker: &Docker, limit: Duration) -> Self {
-        let endpoint = ask::endpoint(docker, limit);
-        let socket = endpoint.strip_prefix("unix://").map(Path::new);
-        match socket.and_then(DaemonProcess::serving) {
-            Some(process) => Self::of_process(&process),
-            None => Self::of(&ask::about_if_it_answers(docker, limit).unwrap_or_default(), None),
-        }
+    pub fn behind(socket: Option<PathBuf>, docker: &Docker, limit: Duration) -> Self {
+        let named = || ask::endpoint(docker, limit).strip_prefix("unix://").map(PathBuf::from);
+        let process = socket.or_else(named).and_then(|socket| DaemonProcess::serving(&socket));
+        process.as_ref().map(Self::of_process).unwrap_or_default()
     }
 
     /// The daemon at an address, from the address alone: there may be none. Source: `dockerd-rootless-setuptool.sh`, whose

@@ -7,9 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::doctor::Diagnosis;
-use crate::stage::{
-    Cli, Engine, Form, IMAGE, Io, Outcome, OwnEngine, Scenario, Site, User, files, wait_until,
-};
+use crate::stage::{Cli, Engine, Form, IMAGE, Io, Outcome, OwnEngine, Scenario, User, files, wait_until};
 
 const ALLOW: &str = "--allow=limits-unenforced";
 const QUIET: &str = "--quiet-rule=limits-unenforced";
@@ -159,7 +157,7 @@ fn do_refuses_limits_that_nothing_enforces_and_reports_them_where_they_are_allow
     assert_eq!(hint, format!("docker sandbox do {ALLOW} --memory=64m -- sh -c 'touch /tmp/x'"));
     assert_eq!((files(&place.work()), place.scenario.containers()), (before, containers));
     let words = ["sh", "-c", hint];
-    let as_hinted = place.scenario.start("../../usr/bin/env", words, Io::Pipes).end();
+    let as_hinted = place.scenario.start("/usr/bin/env", words, Io::Pipes).end();
     as_hinted.exits(0).says("[limits-unenforced, allowed by");
 
     let json = |scenario: &Scenario, args: &[&str]| -> Value {
@@ -196,7 +194,7 @@ fn names_resolve_on_a_network_of_ones_own() {
         let words = words.iter().map(String::as_str).chain(rest.iter().copied());
         place.scenario.run(Form::Docker, words).exits(0).quietly()
     };
-    run(&peer, &["--detach", IMAGE, "nc", "-lk", "-p", "80", "-e", "echo", "hello"]);
+    run(&peer, &["--detach", IMAGE, "sleep", "600"]);
     let address = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
     let address = place.scenario.inspect(&peer, &address);
     let seen = run(&me, &["--rm", IMAGE, "cat", "/etc/hosts"]).out();
@@ -250,7 +248,7 @@ fn doctor_looks_at_the_users_daemon_and_names_commands_for_it() {
         orphans().about("host.orphans", "")[0]["result"] == "warn"
     });
     let fix = orphans().about("host.orphans", "")[0]["fix"][0]["commands"][0].as_str().unwrap().to_owned();
-    let done = scenario.start("../../usr/bin/env", ["sh", "-c", &fix], Io::Pipes).end();
+    let done = scenario.start("/usr/bin/env", ["sh", "-c", &fix], Io::Pipes).end();
     assert!(done.status.success(), "{fix}: {done}");
     wait_until("it is gone", || orphans().about("host.orphans", "")[0]["result"] == "ok");
     // It is no business of another daemon's.

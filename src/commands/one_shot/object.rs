@@ -68,7 +68,7 @@ fn started(request: &Request, outcome: &Outcome) -> Report {
     let death = was_killed(ended).then(|| death(outcome));
     let mut end = end(ended, death);
     if let report::Outcome::Failed(failure) = &mut end {
-        let service = Service::behind(&prepared.docker, LIMIT);
+        let service = Service::behind(None, &prepared.docker, LIMIT);
         for command in failure.hints.iter_mut().flat_map(|hint| &mut hint.commands) {
             *command = service.command(command);
         }

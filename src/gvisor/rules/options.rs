@@ -265,3 +265,47 @@ pub(super) fn inotify(start: &Start<'_>) -> Vec<Hit> {
 pub(super) fn nothing(_: &Start<'_>) -> Vec<Hit> {
     Vec::new()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::flags::Flags;
+    use crate::docker::run_line::RunLine;
+    use crate::gvisor::arguments::{self, Argument};
+
+    fn unenforced(words: &str, runtime: &[Argument], limits_of_do: Option<&[OsString]>) -> Vec<String> {
+        let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+        let line = RunLine::parse(&words, &Flags::run()).unwrap();
+        let start = Start { line: &line, runtime, mounts: &[], limits_of_do };
+        limits_unenforced(&start).into_iter().map(|hit| hit.what).collect()
+    }
+
+    #[test]
+    fn limits_that_the_runtime_ignores_are_found_in_every_spelling_and_are_one_hit() {
+        let ignoring = arguments::in_force(&["--ignore-cgroups".to_owned()]);
+        for (words, expected) in [
+            ("-m 64m img", "-m 64m"),
+            ("-im64m img", "-im64m"),
+            ("--memory=64m --pids-limit 50 -c 5 img", "--memory=64m --pids-limit 50 -c 5"),
+            (
+                "--cpus=.5 --cpuset-cpus=0 --cgroup-parent /x img",
+                "--cpus=.5 --cpuset-cpus=0 --cgroup-parent /x",
+            ),
+            (
+                "--device-read-bps=/dev/sda:1mb --device-read-bps=/dev/sdb:1mb img",
+                "--device-read-bps=/dev/sda:1mb --device-read-bps=/dev/sdb:1mb",
+            ),
+            ("--memory=64m --memory=32m img", "--memory=32m"),
+        ] {
+            assert_eq!(unenforced(words, &ignoring, None), [expected], "{words}");
+        }
+        for words in
+            ["img", "--memory=0 --pids-limit=-1 --cpus=0 img", "--memory=64m --memory=0 img", "img -m 64m"]
+        {
+            assert_eq!(unenforced(words, &ignoring, None), [""; 0], "{words}");
+        }
+        assert_eq!(unenforced("img", &ignoring, Some(&["--cpus=2".into()])), ["--cpus=2"]);
+        let off = arguments::in_force(&["--ignore-cgroups".to_owned(), "--ignore-cgroups=false".to_owned()]);
+        assert_eq!(unenforced("-m 64m img", &off, Some(&["--cpus=2".into()])), [""; 0]);
+    }
+}
