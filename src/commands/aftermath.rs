@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::run_line::RunLine;
+use crate::docker::service::Service;
 use crate::docker::stop::Stop;
 use crate::error::{Hint, REFUSED};
 use crate::gvisor::binary::Binary;
@@ -52,7 +53,8 @@ pub(super) fn hint(context: &Context, docker: &Docker, start: &Start<'_>) -> Opt
     // A Ctrl-C from here on ends this search and not us before everything is removed.
     let stop = stop::watch(context).ok()?;
     let failure = find(context, docker, start, &stop)?;
-    let commands = failure.commands.iter().map(|&command| command.to_owned()).collect();
+    let service = Service::behind(None, docker, LIMIT);
+    let commands = failure.commands.iter().map(|command| service.command(command)).collect();
     Some(Hint { text: format!("gVisor: {}. {}", failure.cause, failure.fix), commands })
 }
 
@@ -124,6 +126,9 @@ fn by_registration(context: &Context, docker: &Docker, runtime: &str) -> Option<
     let known = ask::runtimes(docker, LIMIT).ok()?;
     let runtime = known.get(runtime)?;
     let path = runtime.path.as_deref().filter(|path| !path.is_empty())?;
+    if Binary::is_hidden(path) {
+        return None;
+    }
     let Some(binary) = Binary::find(path, context.environment.path.as_deref()) else {
         return failures::recognise("fork/exec : no such file: log.json");
     };

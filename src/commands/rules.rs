@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use crate::commands::one_shot::Request;
 use crate::commands::persist;
 use crate::context::Context;
 use crate::docker::client::Docker;
@@ -13,6 +14,7 @@ use crate::docker::daemon::DaemonProcess;
 use crate::docker::info::Runtimes;
 use crate::docker::mounts::{Mount, Mounts, Source};
 use crate::docker::run_line::RunLine;
+use crate::docker::service::Service;
 use crate::docker::{ask, inspect};
 use crate::error::{Error, Kind};
 use crate::gvisor::arguments::{self, Argument};
@@ -29,6 +31,9 @@ const NAMES: &str = "net-user-dns";
 
 const SOCKET: &str = "socket-mount";
 
+/// The rule over limits that nothing enforces.
+const LIMITS: &str = "limits-unenforced";
+
 /// More containers that share the memory of one another are not followed, and taken for the host.
 const LONGEST_CHAIN: usize = 8;
 
@@ -42,6 +47,17 @@ pub(super) struct Asked<'a> {
     pub(super) line: &'a RunLine,
     /// Whether names on networks are made to work now; else somebody does it before the start.
     pub(super) names: bool,
+    /// What is known of a start by `do`.
+    pub(super) of_do: Option<&'a OfDo<'a>>,
+}
+
+/// A start by `do`, beside its line.
+#[derive(Debug)]
+pub(super) struct OfDo<'a> {
+    /// The limits of the container, as Docker's options.
+    pub(super) limits: Vec<OsString>,
+    /// What it is asked for.
+    pub(super) request: &'a Request,
 }
 
 /// What the rules came to.
@@ -51,6 +67,8 @@ pub(super) struct Ruled {
     pub(super) runtime: String,
     /// For docker, among its options.
     pub(super) words: Vec<OsString>,
+    /// Whether limits of cgroups hold.
+    pub(super) limits_hold: bool,
     /// A line each, before the start.
     pub(super) warnings: Vec<String>,
     /// A line each with `--verbose`.
@@ -66,16 +84,18 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     let runtime = runtimes.get(&persisted.runtime);
     let arguments = runtime.map(arguments::of).unwrap_or_default();
     let looked = look(asked)?;
-    let start = Start { line: asked.line, runtime: &arguments, mounts: &looked.mounts };
+    let limits_of_do = asked.of_do.map(|of_do| of_do.limits.as_slice());
+    let start = Start { line: asked.line, runtime: &arguments, mounts: &looked.mounts, limits_of_do };
     let release = || release_of(asked, runtimes, &persisted.runtime);
     let found = rules::check(&start, release);
-    let mut ruled = Ruled { runtime: persisted.runtime.clone(), ..Ruled::default() };
+    let limits_hold = !rules::runtime::ignores_cgroups(&arguments);
+    let mut ruled = Ruled { runtime: persisted.runtime.clone(), limits_hold, ..Ruled::default() };
     let exceptions = &asked.settings.exceptions;
     ruled.words.extend(persisted.words);
     ruled.notes.extend(persisted.notes);
     let (denied, others): (Vec<Finding>, Vec<Finding>) = found
         .into_iter()
-        .partition(|one| one.rule.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
+        .partition(|one| one.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
     if !denied.is_empty() {
         return Err(refusal(asked, &denied, looked.local).kind(Kind::RuleDenied).into());
     }
@@ -93,7 +113,7 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
         }
     }
     for one in others.into_iter().filter(|one| !exceptions.silences(one.rule.id)) {
-        match (one.rule.severity, exceptions.allows(one.rule.id)) {
+        match (one.severity, exceptions.allows(one.rule.id)) {
             (Severity::Deny, Some(origin)) => {
                 let allowed = format!("[{}, allowed by {origin}]", one.rule.id);
                 ruled.warnings.push(format!("{}{} {allowed}", one.describe(), place(&one)));
@@ -262,6 +282,10 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         let start = asked.context.command_line([asked.verb]);
         word.map_or_else(|| format!("{start} …"), |word| format!("{start} {word} …"))
     };
+    let service = || {
+        let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+        Service::behind(socket, asked.docker, asked.settings.detect_timeout.value)
+    };
     let mut said = BTreeSet::new();
     // Read-only does not help where a socket is in it.
     let holds_a_socket =
@@ -270,9 +294,10 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
     for one in ways.filter(|one| said.insert((one.rule.way_out, &one.hit.instead))) {
         let command = match &one.hit.instead {
             Some(instead) => run(Some(&plain(instead))),
-            None if one.rule.id.starts_with("runtime-") => {
-                "sudo ${EDITOR:-vi} /etc/docker/daemon.json && sudo systemctl reload docker".to_owned()
+            None if one.rule.id == LIMITS && service().is_rootless() => {
+                asked.context.docker_line(["context", "ls"])
             }
+            None if one.rule.id == LIMITS || one.rule.id.starts_with("runtime-") => service().edit(),
             None => run(None),
         };
         error = error.hint(format!("{}:", one.rule.way_out), command);
@@ -284,14 +309,15 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         );
     }
     let may = asked.settings.policy.as_ref().and_then(|policy| policy.may_allow.as_ref());
-    match may.filter(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
-        Some(_) => error.hint(
+    if may.is_some_and(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
+        return error.hint(
             "this machine's policy lets nobody allow it; who administers the machine can:",
             format!("sudo ${{EDITOR:-vi}} {}", policy::PATH),
-        ),
-        None => error
-            .hint("or allow it, if that is what you want:", run(Some(&format!("--allow={}", ids.join(","))))),
+        );
     }
+    let allow = format!("--allow={}", ids.join(","));
+    let again = asked.of_do.map(|of_do| asked.context.command_line(of_do.request.with(&allow)));
+    error.hint("or allow it, if that is what you want:", again.unwrap_or_else(|| run(Some(&allow))))
 }
 
 /// Whether a runtime registered with `arguments` keeps what is written to the root filesystem.

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::DaemonProcess;
+use crate::docker::info::Info;
 use crate::docker::stop::Stop;
 use crate::error::{self, Error};
 use crate::gvisor::detect::USUAL_NAME;
@@ -85,17 +86,23 @@ fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::R
                 .unwrap_or_else(|| anyhow::anyhow!("no daemon answers")));
         }
         Ok(info) => info,
-        Err(_) if wanted.undo => crate::docker::info::Info::default(),
+        Err(_) if wanted.undo => Info::default(),
         Err(_) if user != 0 && endpoint.starts_with("unix://") && !can_connect(&endpoint) => {
             return Err(target::needs_root(&sudo));
         }
         Err(error) => return Err(error),
     };
+    let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
+    if let Some(other) = socket.as_deref().and_then(|socket| another_users(&info, socket, user)) {
+        let line = sudo.replacen("sudo ", &format!("sudo -H -u '#{other}' "), 1);
+        return Err(Error::new(format!("this is the rootless Docker of user {other}; nothing was changed"))
+            .hint("run it as that user:", line)
+            .into());
+    }
     let owner = target::owner(&info, user);
     let daemon = if let Some(pidfile) = &wanted.pidfile {
         Some(behind(pidfile, owner)?)
     } else {
-        let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
         socket.and_then(|socket| DaemonProcess::served_by(&socket, owner))
     };
     let environment = &context.environment;
@@ -109,6 +116,12 @@ fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::R
     };
     let verify = context.command_line(["run", "--rm", "busybox", "dmesg"]);
     target::find(&facts, &wanted.wishes, &verify, &sudo, wanted.undo)
+}
+
+/// The user whose rootless Docker serves `socket`, if that is not `user`.
+fn another_users(info: &Info, socket: &Path, user: u32) -> Option<u32> {
+    let owner = DaemonProcess::serving(socket).filter(|_| info.is_rootless())?.owner();
+    (owner != user).then_some(owner)
 }
 
 fn can_connect(endpoint: &str) -> bool {

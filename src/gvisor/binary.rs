@@ -30,6 +30,13 @@ impl Binary {
         Some(Self { path })
     }
 
+    /// Whether we may not see what is at the path that is registered, and the daemon's root may.
+    #[must_use]
+    pub fn is_hidden(registered: &str) -> bool {
+        let denied = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+        Path::new(registered).is_absolute() && Path::new(registered).metadata().is_err_and(denied)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

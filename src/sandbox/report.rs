@@ -141,10 +141,14 @@ pub struct Limits {
     pub timeout_ms: u64,
     /// What is kept of each output.
     pub max_output: u64,
+    /// Whether the container is held to the first four.
+    pub enforced: bool,
 }
 
-impl From<&OneShot> for Limits {
-    fn from(settings: &OneShot) -> Self {
+impl Limits {
+    /// What the settings say. `enforced`: whether the cgroup ones hold.
+    #[must_use]
+    pub fn of(settings: &OneShot, enforced: bool) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "no machine has millions of processors")]
         let cpus = settings.cpus.value.0 as f64 / 1e9;
         let memory = settings.memory.value;
@@ -160,6 +164,7 @@ impl From<&OneShot> for Limits {
             disk: settings.disk.value,
             timeout_ms: millis(settings.timeout.value),
             max_output: settings.max_output.value,
+            enforced,
         }
     }
 }

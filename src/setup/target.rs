@@ -101,7 +101,11 @@ pub fn find(facts: &Facts, wishes: &Wishes, verify: &str, sudo: &str, undo: bool
         .hint("a daemon in a container or a virtual machine is set up in there", "docker info")
         .into());
     }
-    let named = facts.daemon.as_ref().and_then(DaemonProcess::named_configuration);
+    let named = facts.daemon.as_ref().and_then(|daemon| match kind {
+        // Its environment says where that is, and ours may be another.
+        Kind::Rootless => daemon.configuration_path(),
+        Kind::System | Kind::Snap => daemon.named_configuration(),
+    });
     let config = match wishes.config.clone().or(named) {
         Some(config) => config,
         None => default_config(kind, facts)?,

@@ -63,7 +63,7 @@ fn ran() -> Report {
         runtime: Some("runsc".into()),
         sandboxed: true,
         warm: false,
-        limits: Some(Limits::from(&OneShot::default())),
+        limits: Some(Limits::of(&OneShot::default(), true)),
     }
 }
 
@@ -103,7 +103,7 @@ fn all_kinds() -> Vec<Report> {
     let mut settings = OneShot::default();
     settings.memory_swap.value = Swap::Unlimited;
     settings.disk.value = Some(10 << 30);
-    kinds.push(Report { limits: Some(Limits::from(&settings)), ..ran() });
+    kinds.push(Report { limits: Some(Limits::of(&settings, true)), ..ran() });
     kinds
 }
 

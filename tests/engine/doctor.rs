@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use crate::stage::{Cli, Engine, Form, IMAGE, Io, Outcome, OwnEngine, Scenario, wait_until};
 
 /// What doctor said, as data.
-struct Diagnosis {
+pub(crate) struct Diagnosis {
     outcome: Outcome,
     report: Value,
 }
 
 impl Diagnosis {
     #[track_caller]
-    fn of(scenario: &Scenario, args: &[&str]) -> Self {
+    pub(crate) fn of(scenario: &Scenario, args: &[&str]) -> Self {
         let words = ["sandbox", "doctor", "--format=json"].iter().chain(args);
         let outcome = scenario.docker(words);
         let report =
@@ -26,19 +26,19 @@ impl Diagnosis {
         Self { outcome, report }
     }
 
-    fn checks(&self) -> &[Value] {
+    pub(crate) fn checks(&self) -> &[Value] {
         self.report["checks"].as_array().unwrap()
     }
 
     /// Those with this id that are about `subject`.
-    fn about(&self, id: &str, subject: &str) -> Vec<&Value> {
+    pub(crate) fn about(&self, id: &str, subject: &str) -> Vec<&Value> {
         let about = |check: &&Value| check["id"] == id && check["what"].as_str().unwrap().contains(subject);
         self.checks().iter().filter(about).collect()
     }
 
     /// Asserts the one check with this id about `subject`: its result, and texts in it.
     #[track_caller]
-    fn has(&self, id: &str, subject: &str, result: &str, texts: &[&str]) -> &Self {
+    pub(crate) fn has(&self, id: &str, subject: &str, result: &str, texts: &[&str]) -> &Self {
         let found = self.about(id, subject);
         let [check] = found.as_slice() else { panic!("{id} {subject}: {found:?} in {}", self.outcome) };
         assert_eq!(check["result"], result, "{check:#}");
@@ -52,7 +52,7 @@ impl Diagnosis {
     }
 
     #[track_caller]
-    fn ends(&self, code: i32) -> &Self {
+    pub(crate) fn ends(&self, code: i32) -> &Self {
         assert_eq!(self.outcome.status.code(), Some(code), "{}", self.outcome);
         assert_eq!(self.report["healthy"], code == 0, "{}", self.outcome);
         assert_eq!(self.outcome.err(), "");

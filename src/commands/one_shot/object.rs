@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Outcome, Request};
+use crate::docker::service::Service;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::failures;
 use crate::sandbox::execution::{Ended, Kept};
@@ -65,7 +66,13 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
 fn started(request: &Request, outcome: &Outcome) -> Report {
     let Outcome { ended, container, warm, started_at, duration, prepared } = outcome;
     let death = was_killed(ended).then(|| death(outcome));
-    let end = end(ended, death);
+    let mut end = end(ended, death);
+    if let report::Outcome::Failed(failure) = &mut end {
+        let service = Service::behind(None, &prepared.docker, LIMIT);
+        for command in failure.hints.iter_mut().flat_map(|hint| &mut hint.commands) {
+            *command = service.command(command);
+        }
+    }
     let ran = ended.began || !matches!(end, report::Outcome::Failed(_));
     Report {
         command: request.command.clone(),

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 use super::environment::{self, Variables};
 use super::request::{Access, Request};
 use super::specification::{self, GRACE, Specification};
-use crate::commands::run::{self, Verb};
+use crate::commands::rules::OfDo;
+use crate::commands::run::{self, Manner, Verb};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::key;
 use crate::docker::flags::Flags;
+use crate::docker::ids;
 use crate::docker::run_line::RunLine;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::memory::Memory;
@@ -57,6 +59,8 @@ pub(crate) struct Prepared {
     /// For `--verbose`.
     pub(crate) notes: Vec<String>,
     settled: OneShot,
+    /// Whether the limits of cgroups hold.
+    limits_hold: bool,
     mode: Mode,
     /// The project's folder.
     project: PathBuf,
@@ -88,10 +92,19 @@ pub(super) fn prepare(
     let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
-    let specification = error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
-    let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
+    let caller = || {
+        ids::of_caller(&docker, &socket, settings.detect_timeout.value).map_err(|error| {
+            let again = context.command_line(request.with("--user=0:0"));
+            error
+                .hint("use a daemon of your own:", "docker context ls")
+                .hint("or let the command be that user, with what that user may do:", again)
+        })
+    };
+    let specification =
+        error::or_kind(Specification::of(context, request, &settled, terminal, caller), Kind::Usage)?;
+    let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let project = labels::project(&specification.project);
     let spares = settled.warm.value.of(&project) as usize;
     let words = specification.line(request);
@@ -105,7 +118,13 @@ pub(super) fn prepare(
     let state = data.join("do").join(key(&socket));
     let isolated = specification.isolated;
     let network = isolated.then(|| make_network(&docker, &settings, &specification, &state)).transpose()?;
-    let plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], pass.names || spares == 0)?;
+    let of_do = OfDo { limits: specification.limits.of_cgroups(), request };
+    let manner = Manner { names: pass.names || spares == 0, of_do: Some(of_do) };
+    let mut plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], &manner)?;
+    let limits_hold = match plan.runtime {
+        Some(_) => plan.limits_hold,
+        None => daemon_limits(&docker, settings.detect_timeout.value, &mut plan.warnings),
+    };
     if plan.runtime.is_none() && specification.access == Access::Discard {
         return Err(Error::new(
             "`--discard` works inside gVisor only: the kernel of the host would have to mount for it",
@@ -144,6 +163,7 @@ pub(super) fn prepare(
         project,
         ttl,
         warnings: ignored.into_iter().chain(plan.warnings).collect(),
+        limits_hold,
         notes: plan.notes,
         settled,
         specification,
@@ -169,6 +189,16 @@ fn local_socket(context: &Context, settings: &Settings, docker: &Docker) -> anyh
         context.command_line(["run", "--rm", "IMAGE", "COMMAND"]),
     )
     .into())
+}
+
+/// Whether a container without gVisor is held to its limits, which the rules have not looked at.
+fn daemon_limits(docker: &Docker, limit: Duration, warnings: &mut Vec<String>) -> bool {
+    let missing =
+        ask::about_if_it_answers(docker, limit).map(|info| info.missing_limits()).unwrap_or_default();
+    if !missing.is_empty() {
+        warnings.push(format!("this daemon does not enforce limits of {}", missing.join(", ")));
+    }
+    missing.is_empty()
 }
 
 fn make_network(
@@ -263,7 +293,7 @@ impl Prepared {
 
     /// What it may use.
     pub(super) fn limits(&self) -> report::Limits {
-        report::Limits::from(&self.settled)
+        report::Limits::of(&self.settled, self.limits_hold)
     }
 
     /// Its image, as far as the daemon knows it.

@@ -33,7 +33,7 @@ pub(super) struct Specification {
     pub(super) workdir: PathBuf,
     /// The working folder.
     pub(super) project: PathBuf,
-    /// For Docker; `None` is the image's.
+    /// For Docker, inside; `None` is the image's.
     pub(super) user: Option<OsString>,
     /// The network, by Docker's name.
     pub(super) network: OsString,
@@ -112,13 +112,19 @@ impl Limits {
 
     /// Options of `docker run`.
     fn words(&self) -> Vec<OsString> {
-        let mut words = vec![
+        let mut words = self.of_cgroups();
+        words.extend(self.disk.map(|bytes| format!("--storage-opt=size={bytes}").into()));
+        words
+    }
+
+    /// Those that become limits of the container's cgroup.
+    pub(super) fn of_cgroups(&self) -> Vec<OsString> {
+        let words = [
             format!("--cpus={}", self.cpus),
             format!("--memory={}", self.memory),
             format!("--memory-swap={}", self.memory_swap),
             format!("--pids-limit={}", self.pids),
         ];
-        words.extend(self.disk.map(|bytes| format!("--storage-opt=size={bytes}")));
         words.into_iter().map(OsString::from).collect()
     }
 }
@@ -129,6 +135,7 @@ impl Specification {
         request: &Request,
         settled: &OneShot,
         terminal: bool,
+        caller: impl FnOnce() -> Result<OsString, Error>,
     ) -> anyhow::Result<Self> {
         let project = context.environment.folder_in_words.clone();
         let absolute = |path: &Path| project.join(path);
@@ -146,12 +153,10 @@ impl Specification {
         let protected =
             protected.into_iter().map(|mount| Folder { path: mount.path, writable: !mount.read_only });
         mounts.extend(protected);
-        let caller = || {
-            let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-            OsString::from(format!("{user}:{group}"))
+        let user = match &request.user {
+            None if request.access != Access::Read => Some(caller()?),
+            user => user.clone(),
         };
-        let writes = request.access != Access::Read;
-        let user = request.user.clone().or_else(|| writes.then(caller));
         if request.access == Access::Discard {
             check_discard(&project, user.as_deref())?;
             check_below(&project, &mounts[1..])?;

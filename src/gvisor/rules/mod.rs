@@ -17,6 +17,7 @@ mod spelled;
 mod spelling;
 pub mod table;
 
+use std::ffi::OsString;
 use std::fmt;
 
 use super::arguments::Argument;
@@ -57,6 +58,8 @@ pub struct Rule {
     pub id: &'static str,
     /// What it does.
     pub severity: Severity,
+    /// What it does to a command of `do`, where that is more: `do` vouches for what it reports.
+    pub severity_for_do: Option<Severity>,
     /// What triggers it, in Markdown.
     pub when: &'static str,
     /// What happens then: a clause for a message and for the documentation.
@@ -82,6 +85,8 @@ pub struct Start<'a> {
     pub runtime: &'a [Argument],
     /// What it mounts from the daemon's host.
     pub mounts: &'a [HostMount],
+    /// The limits that `do` starts its container with, as options; `None` for `run` and `create`.
+    pub limits_of_do: Option<&'a [OsString]>,
 }
 
 /// Something that a rule applies to.
@@ -106,6 +111,8 @@ impl Hit {
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
+    /// What it does to this start.
+    pub severity: Severity,
     /// What it applies to.
     pub hit: Hit,
 }
@@ -135,9 +142,10 @@ pub fn check(start: &Start<'_>, release: impl Fn() -> Option<u32>) -> Vec<Findin
         if hits.is_empty() || !rule.holds_for(&release) {
             continue;
         }
-        found.extend(hits.into_iter().map(|hit| Finding { rule, hit }));
+        let severity = rule.severity_for_do.filter(|_| start.limits_of_do.is_some()).unwrap_or(rule.severity);
+        found.extend(hits.into_iter().map(|hit| Finding { rule, severity, hit }));
     }
-    found.sort_by_key(|finding| finding.rule.severity);
+    found.sort_by_key(|finding| finding.severity);
     found
 }
 
@@ -146,6 +154,12 @@ impl Rule {
     #[must_use]
     pub fn is_of(&self, release: u32) -> bool {
         self.since.is_none_or(|since| since <= release) && self.until.is_none_or(|until| release < until)
+    }
+
+    /// Whether it forbids something, so that somebody may allow it.
+    #[must_use]
+    pub fn can_be_allowed(&self) -> bool {
+        self.severity == Severity::Deny || self.severity_for_do == Some(Severity::Deny)
     }
 
     /// Whether it is about paths, which are the daemon's.
@@ -171,6 +185,7 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 /// The rules that the arguments of a registered runtime trigger, whatever is started with it.
 pub fn of_runtime(arguments: &[Argument]) -> impl Iterator<Item = Finding> {
     runtime::IDS.iter().filter_map(|id| find(id)).flat_map(move |rule| {
-        runtime::hits(rule.id, arguments).into_iter().map(move |hit| Finding { rule, hit })
+        let hits = runtime::hits(rule.id, arguments).into_iter();
+        hits.map(move |hit| Finding { rule, severity: rule.severity, hit })
     })
 }

@@ -162,6 +162,12 @@ pub(super) fn has(start: &Start<'_>, name: &str) -> bool {
     start.runtime.iter().any(|argument| argument.name == name && argument.is_on())
 }
 
+/// Whether the runtime leaves cgroups alone, and with them every limit that Docker puts there.
+#[must_use]
+pub fn ignores_cgroups(arguments: &[Argument]) -> bool {
+    arguments.iter().any(|argument| argument.name == "ignore-cgroups" && argument.is_on())
+}
+
 /// Whether the runtime uses the network of the container's namespace instead of its own.
 #[must_use]
 pub fn uses_host_network(arguments: &[Argument]) -> bool {

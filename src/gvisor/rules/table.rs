@@ -23,11 +23,11 @@ const fn rule(
     way_out: &'static str,
     seen: &'static str,
 ) -> Rule {
-    Rule { id, severity, when, why, way_out, since: None, until: None, seen, finds }
+    Rule { id, severity, severity_for_do: None, when, why, way_out, since: None, until: None, seen, finds }
 }
 
 /// All of them, in the order of the documentation.
-pub static RULES: [Rule; 54] = [
+pub static RULES: [Rule; 55] = [
     rule(
         "socket-mount",
         Deny,
@@ -247,6 +247,21 @@ pub static RULES: [Rule; 54] = [
         OTHER_RUNTIME,
         BOTH,
     ),
+    Rule {
+        severity_for_do: Some(Deny),
+        ..rule(
+            "limits-unenforced",
+            Warn,
+            options::limits_unenforced,
+            "`--memory`, `--memory-swap`, `--cpus`, `--cpuset-cpus`, `--pids-limit`, `--cgroup-parent` and the other limits \
+             of cgroups, with a runtime registered with `--ignore-cgroups`, as rootless Docker's are; `do`, which always sets \
+             limits, is refused",
+            "the runtime is registered with `--ignore-cgroups`: Docker accepts these limits and reports them, and nothing \
+             enforces them",
+            "use a Docker daemon that runs as root, and a runtime registered without `--ignore-cgroups`",
+            "20240729, rootless Docker 26.1",
+        )
+    },
     rule(
         "host-read",
         Warn,

@@ -113,7 +113,12 @@ pub fn prepare(docker: &Docker, start: &Start<'_>) -> Outcome {
     let joined = networks.iter().map(|network| shown(&network.name)).collect::<Vec<_>>().join(", ");
     let place = place::find(docker, start.socket, start.limit);
     let Some(place) = place else {
-        return added(line, &answers, &joined, "the daemon does not share this machine's files");
+        return added(
+            line,
+            &answers,
+            &joined,
+            "it cannot be seen whether the daemon shares this machine's files",
+        );
     };
     mounted(docker, start, &place, &networks, &answers, &joined)
 }

@@ -86,7 +86,7 @@ fn variable(name: &str) -> PathBuf {
 }
 
 impl Engine {
-    /// One of [`Engines`], or `bare` (Docker 26.1 without gVisor).
+    /// One of [`Engines`], `bare` (Docker 26.1 without gVisor) or `rootless` (26.1 without root).
     pub(crate) fn named(name: &str) -> Self {
         let engine = Self { dir: variable(ENGINES).join(name) };
         let absent = std::fs::read_to_string(engine.dir.with_extension("absent"));
