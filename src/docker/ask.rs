@@ -79,7 +79,8 @@ pub fn about_if_it_answers(docker: &Docker, limit: Duration) -> Option<Info> {
 /// Where the daemon keeps its data, in its own words; `None` where it does not say.
 #[must_use]
 pub fn data_root(docker: &Docker, limit: Duration) -> Option<PathBuf> {
-    let root: String = info(docker, "{{json .DockerRootDir}}", limit).ok()?;
+    let asked = docker.command(["info", "--format", "{{json .DockerRootDir}}"]);
+    let root: String = serde_json::from_str(asked.answer_within(limit).ok()??.stdout.trim()).ok()?;
     (root.starts_with('/') && root != "/").then(|| root.into())
 }
 

@@ -142,6 +142,7 @@ mod tests {
     fn daemon(line: &[&str]) -> DaemonProcess {
         DaemonProcess {
             boot: String::new(),
+            owner: 0,
             // No process has it.
             pid: 0,
             started: String::new(),

@@ -177,7 +177,9 @@ impl Place {
             let within = above.iter().find(|(_, above)| folder.above.first() == Some(above));
             if let Some(rest) = within.and_then(|(above, _)| path.strip_prefix(above).ok()) {
                 names.push(cleaned(&folder.name.join(rest)));
-            } else if itself.is_some_and(|itself| folder.above.contains(&itself)) {
+            } else if itself.is_some_and(|itself| folder.above.contains(&itself))
+                && !folder.name.starts_with(path)
+            {
                 names.push(folder.name.clone());
             }
         }

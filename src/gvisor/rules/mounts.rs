@@ -83,8 +83,14 @@ pub(super) fn credentials(start: &Start<'_>) -> Vec<Hit> {
     writable(start, is_credentials)
 }
 
+/// But for what another rule forbids because of all that is in it: one word is enough.
 pub(super) fn engine(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, is_engine)
+    let has_a_rule = |mount: &HostMount| {
+        [&ETC, &RUN, &RUN_INSIDE].iter().any(|area| is_touched(area, mount))
+            || is_programs(mount)
+            || is_home(mount)
+    };
+    writable(start, |mount| is_engine(mount) && !has_a_rule(mount))
 }
 
 /// What the host's user runs at login or by a tool.
@@ -117,7 +123,8 @@ pub(super) fn shared_memory(start: &Start<'_>) -> Vec<Hit> {
 /// The same ones mounted read-only: whole folders and secrets, not single files of `/etc`.
 pub(super) fn readable(start: &Start<'_>) -> Vec<Hit> {
     let whole = |path: &Path| {
-        ["/etc", "/proc", "/sys", "/run", "/dev", "/var"].iter().any(|folder| path == Path::new(folder))
+        let places = ["/etc", "/proc", "/sys", "/run", "/dev", "/var"].iter().chain(ENGINE.places);
+        places.into_iter().any(|place| path == Path::new(place))
     };
     let meant = |mount: &&HostMount| {
         mount.read_only

@@ -98,7 +98,8 @@ pub static RULES: [Rule; 55] = [
         "host-run",
         Deny,
         mounts::run,
-        "`/run` or `/var/run`, or `/run/systemd` or `/run/udev` or anything in these, mounted writable",
+        "`/run` or `/var/run`, or `/run/systemd`, `/run/udev`, `/run/containerd`, `/run/docker` or `/run/runsc` or anything \
+         in these, mounted writable",
         "the container can change what the host's services run on",
         READ_ONLY,
         BOTH,
@@ -127,7 +128,7 @@ pub static RULES: [Rule; 55] = [
         Deny,
         mounts::startup,
         "in a home, what runs at login or by an editor or a tool: start files of shells, `.config/systemd` and \
-         `autostart`, `.local/bin`, `.gitconfig`, `.cargo`, `.vscode-server` and the like, or a folder there that holds \
+         `autostart`, `.local/bin`, `.gitconfig`, `.cargo`, `.vscode-server` and the like, or a directory there that holds \
          them, mounted writable",
         "the container can change what your shell, your editor or your tools run",
         READ_ONLY,
@@ -189,7 +190,7 @@ pub static RULES: [Rule; 55] = [
         Deny,
         runtime::devices,
         "a runtime registered with `--character-device-policy`, but for `emulated-only`",
-        "devices of the host are opened where an image or a mounted folder has a file for them",
+        "devices of the host are opened where an image or a mounted directory has a file for them",
         OTHER_RUNTIME,
         SOURCES,
     ),
@@ -370,7 +371,7 @@ pub static RULES: [Rule; 55] = [
             Warn,
             devices::of_no_driver,
             "what `gpu-driver` is about",
-            "before 2026 gVisor passes no GPU on by itself: it cannot be used inside",
+            "this gVisor passes no device of that kind on by itself: it cannot be used inside",
             "use a newer gVisor, or a runtime that is registered with `--nvproxy`",
             SOURCES,
         )
@@ -459,7 +460,7 @@ pub static RULES: [Rule; 55] = [
         "host-socket",
         Warn,
         mounts::endpoint,
-        "another unix socket or a pipe of the host, mounted by itself or with the folder that it is in (X11's, \
+        "another unix socket or a pipe of the host, mounted by itself or with the directory that it is in (X11's, \
          PostgreSQL's, ssh-agent's), where the runtime does not let it through",
         "it cannot be opened inside; 20221219 does not start with one that is mounted by itself",
         "use a network instead",

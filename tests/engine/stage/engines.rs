@@ -101,6 +101,11 @@ impl Engine {
         engine
     }
 
+    /// Whether there is one with a gVisor that was given: `DOCKER_SANDBOX_TEST_RUNSC=PATH ./test.sh engine`.
+    pub(crate) fn is_given() -> bool {
+        variable(ENGINES).join("given").is_dir()
+    }
+
     fn ping(&self) -> std::io::Result<String> {
         let mut stream = UnixStream::connect(self.dir.join("docker.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;

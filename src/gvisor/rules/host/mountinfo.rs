@@ -42,6 +42,12 @@ impl Mountinfo {
         Self { mounts: text.split(|&byte| byte == b'\n').filter_map(Mount::parse).collect() }
     }
 
+    /// Without the layers that `is_there` does not know: in a container, those of its own root are paths of its host.
+    pub(super) fn with_layers(mut self, is_there: impl Fn(&Path) -> bool) -> Self {
+        self.mounts.iter_mut().for_each(|mount| mount.layers.retain(|layer| is_there(layer)));
+        self
+    }
+
     /// Every other name that a place has, or that something in it has: those of `path` as `tables[0]` sees it, in all
     /// of `tables`.
     pub(super) fn other_names(tables: &[Self], path: &Path) -> BTreeSet<PathBuf> {
@@ -277,6 +283,15 @@ mod tests {
         }
         assert!(names(TABLE, "/root/up/f").contains(&"/srv/layered/f".to_owned()));
         assert!(names(TABLE, "/root").contains(&"/srv/layered".to_owned()));
+    }
+
+    #[test]
+    fn a_root_that_is_an_overlay_of_another_machine_gives_no_names() {
+        let root =
+            "1 0 0:9 / / rw - overlay overlay rw,lowerdir=/var/lib/docker/l,upperdir=/var/lib/docker/u\n";
+        assert!(names(root, "/work").contains(&"/var/lib/docker/u/work".to_owned()));
+        let tables = [Mountinfo::parse(root.as_bytes()).with_layers(|_| false)];
+        assert!(Mountinfo::other_names(&tables, Path::new("/work")).is_empty());
     }
 
     #[test]

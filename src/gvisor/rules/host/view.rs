@@ -20,11 +20,11 @@ impl View {
     pub fn of(daemon: Option<&DaemonProcess>) -> Self {
         let ours = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
         let theirs = daemon.and_then(DaemonProcess::mountinfo).filter(|theirs| *theirs != ours);
-        let Some(theirs) = theirs else { return Self { root: None, tables: vec![Mountinfo::parse(&ours)] } };
-        Self {
-            root: daemon.and_then(DaemonProcess::root),
-            tables: vec![Mountinfo::parse(&theirs), Mountinfo::parse(&ours)],
-        }
+        let ours = Mountinfo::parse(&ours).with_layers(Path::exists);
+        let Some(theirs) = theirs else { return Self { root: None, tables: vec![ours] } };
+        let view = Self { root: daemon.and_then(DaemonProcess::root), tables: Vec::new() };
+        let theirs = Mountinfo::parse(&theirs).with_layers(|layer| view.seen(layer).exists());
+        Self { tables: vec![theirs, ours], ..view }
     }
 
     /// Where we find what the daemon calls `path`.
