@@ -38,6 +38,8 @@ pub struct Line {
 pub struct Own {
     /// `--hostname`; Docker's default is the short id.
     pub hostname: Option<String>,
+    /// `--name`; Docker's default is known when the container is made.
+    pub name: Option<String>,
     /// `--domainname`.
     pub domainname: Option<String>,
     /// `--link CONTAINER:NAME`.
@@ -76,6 +78,10 @@ impl Line {
         let value = text.to_owned();
         match name {
             "hostname" => self.own.hostname = Some(value).filter(|name| !name.is_empty()),
+            // Docker takes the slash that it shows before each name.
+            "name" => {
+                self.own.name = Some(text.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty())
+            }
             "domainname" => self.own.domainname = Some(value).filter(|name| !name.is_empty()),
             "link" => self.own.links.push(link(text)),
             "add-host" => match host(text) {
@@ -202,6 +208,7 @@ mod tests {
     fn what_the_container_is_called_is_read() {
         let line = of(&[
             ("hostname", "h"),
+            ("name", "/n"),
             ("domainname", "d"),
             ("link", "db"),
             ("link", "web:www"),
@@ -209,7 +216,7 @@ mod tests {
             ("dns-opt", "ndots:2"),
             ("dns-option", "rotate"),
         ]);
-        assert_eq!(line.own.hostname.as_deref(), Some("h"));
+        assert_eq!((line.own.hostname.as_deref(), line.own.name.as_deref()), (Some("h"), Some("n")));
         assert_eq!(line.own.links, [("db".into(), "db".into()), ("web".into(), "www".into())]);
         assert_eq!(line.dns.options, ["ndots:2", "rotate"]);
     }

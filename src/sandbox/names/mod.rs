@@ -157,8 +157,7 @@ fn added(line: &Line, answers: &[Answer], joined: &str, why: &str) -> Outcome {
 
 /// `--add-host=NAME:IP` for each, except for names that the line adds itself.
 fn add_hosts(line: &Line, answers: &[Answer]) -> Vec<OsString> {
-    let mut taken = hosts::users(&line.own);
-    taken.extend(line.own.hostname.iter().map(|name| name.to_ascii_lowercase()));
+    let taken = hosts::users(&line.own);
     let hosts = answers
         .iter()
         .flat_map(|answer| hosts::allowed(answer, &taken).map(move |name| (name, answer.address)));
