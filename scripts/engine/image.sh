@@ -57,3 +57,10 @@ clis() { # clis CACHE
         printf '%s %s\n' "$("$program" --version | sed 's/^Docker version \([^,+ ]*\).*/\1/')" "$program"
     done
 }
+
+composes() { # composes CACHE
+    for program in "$1"/compose-*/root/usr/libexec/docker/cli-plugins/docker-compose; do
+        [ -x "$program" ] || continue
+        printf '%s %s\n' "$("$program" version --short)" "$program"
+    done
+}
