@@ -158,10 +158,9 @@ fn failure(ended: &Ended, death: Option<Death>) -> Failure {
     });
     let message = line.map_or_else(|| "Docker gave no reason".to_owned(), |line| plain(line.trim()));
     let mut error = Error::new(message);
-    if let Some(known) = failures::recognise(&said) {
-        let commands = known.commands.iter().map(|&command| command.to_owned()).collect();
-        error =
-            error.hints([error::Hint { text: format!("gVisor: {}. {}", known.cause, known.fix), commands }]);
+    let hint = ended.hint.clone().or_else(|| failures::recognise(&said).map(failures::Failure::hint));
+    if let Some(hint) = hint {
+        error = error.hints([hint]);
     }
     Failure::of(code, &error.into())
 }

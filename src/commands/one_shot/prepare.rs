@@ -46,7 +46,7 @@ pub(crate) struct Prepared {
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
     /// The use of the isolated network.
-    pub(super) network: Option<isolated::Use>,
+    pub(super) network: Option<(isolated::Use, String)>,
     pub(super) spares: usize,
     pub(super) warm_idle: Duration,
     pub(super) max_concurrent: usize,
@@ -88,15 +88,13 @@ pub(super) fn prepare(
     let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
-    let specification = error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
+    let mut specification =
+        error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
     let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
     let project = labels::project(&specification.project);
     let spares = settled.warm.value.of(&project) as usize;
-    let words = specification.line(request);
-    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
-    let line = line.with_ours(request.ours.clone());
     let data = context.environment.data.as_deref().ok_or_else(|| {
         Error::new("there is no folder for our files: HOME is not set, or not there")
             .kind(Kind::Settings)
@@ -105,6 +103,13 @@ pub(super) fn prepare(
     let state = data.join("do").join(key(&socket));
     let isolated = specification.isolated;
     let network = isolated.then(|| make_network(&docker, &settings, &specification, &state)).transpose()?;
+    if let Some((_, id)) = &network {
+        // A name may be another one's by the time that Docker looks.
+        specification.network = id.clone().into();
+    }
+    let words = specification.line(request);
+    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
+    let line = line.with_ours(request.ours.clone());
     let plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], pass.names || spares == 0)?;
     if plan.runtime.is_none() && specification.access == Access::Discard {
         return Err(Error::new(
@@ -176,7 +181,7 @@ fn make_network(
     settings: &Settings,
     specification: &Specification,
     state: &Path,
-) -> anyhow::Result<isolated::Use> {
+) -> anyhow::Result<(isolated::Use, String)> {
     let labels = Labels {
         kind: labels::Kind::Do,
         mode: settings.decision.mode.value,
@@ -292,6 +297,11 @@ impl Prepared {
     /// How much of each output is kept.
     pub(super) fn max_output(&self) -> u64 {
         self.specification.limits.max_output
+    }
+
+    /// Whether the choice of the runtime relied on what is remembered.
+    pub(super) fn relied_on(&self) -> bool {
+        self.relied_on.is_some()
     }
 
     /// Docker refused the start: what the choice of the runtime relied on may be wrong.

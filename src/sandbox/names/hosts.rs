@@ -67,6 +67,26 @@ pub fn text(own: &Own, place: Option<&Place>, answers: &[Answer]) -> String {
     text
 }
 
+/// `text`, made before the container was, with what it is called since; `None` if that is in there, perhaps with its
+/// addresses.
+#[must_use]
+pub fn introduced(text: &str, own: &Own, place: &Place) -> Option<String> {
+    let short = place.id.get(..12)?;
+    let has = |line: &str| line.split(['\t', ' ']).any(|name| name == short);
+    // A comment, localhost and what its line says: see `text`.
+    let head = 1 + LOCAL.len() + own.hosts.len();
+    if text.lines().skip(head).any(has) {
+        return None;
+    }
+    let lines =
+        |lines: &mut dyn Iterator<Item = &str>| lines.flat_map(|line| [line, "\n"]).collect::<String>();
+    let mut new = lines(&mut text.lines().take(head));
+    write(&mut new, THIS_HOST, &own_names(own, Some(place)));
+    let placeholder = format!("{THIS_HOST}\t");
+    new += &lines(&mut text.lines().skip(head).filter(|line| !line.starts_with(&placeholder)));
+    Some(new)
+}
+
 /// The names of `answer` that may stand beside those already `taken`.
 pub fn allowed<'a>(answer: &'a Answer, taken: &[String]) -> impl Iterator<Item = &'a str> {
     answer
@@ -188,6 +208,21 @@ mod tests {
         );
         assert_eq!(lines(&Own::default(), None, &peer), ["172.18.0.2\tpeer ME web 0123456789ab"]);
         assert_eq!(users(&own), ["me.here", "me", "web"]);
+    }
+
+    #[test]
+    fn a_container_is_introduced_once_where_its_text_has_it() {
+        let made = Place { addresses: vec![], ..place() };
+        let peer = [answer("172.18.0.2", &["peer", "sql"])];
+        let hosts = vec![("db".into(), "10.0.0.1".parse().unwrap()), ("zero".into(), THIS_HOST)];
+        for hostname in [None, Some("me".to_owned())] {
+            let own = Own { hostname, hosts: hosts.clone(), ..Own::default() };
+            let introduced = introduced(&text(&own, None, &peer), &own, &made).unwrap();
+            assert_eq!(introduced, text(&own, Some(&made), &peer));
+            for text in [introduced, text(&own, Some(&place()), &peer)] {
+                assert_eq!(super::introduced(&text, &own, &made), None);
+            }
+        }
     }
 
     #[test]
