@@ -313,7 +313,7 @@ fn start(
     }
     if let Some(runtime) = plan.runtime.as_deref().filter(|_| verb == Verb::Run) {
         let remembered = plan.relied_on.is_some();
-        let failed = aftermath::Start { line, runtime, remembered, began, code };
+        let failed = aftermath::Start { line, container: None, runtime, remembered, began, code };
         if let Some(hint) = aftermath::hint(context, docker, &failed) {
             ui::err(&error::render_hint(&hint));
         }

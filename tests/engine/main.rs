@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod descriptors;
 mod doctor;
 mod early;
 mod ends;

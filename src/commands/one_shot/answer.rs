@@ -47,6 +47,9 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
             ));
         }
     }
+    if let Some(hint) = &ended.hint {
+        ui::err(&error::render_hint(hint));
+    }
     if ended.timed_out {
         let limit = humantime::format_duration(prepared.timeout());
         ui::warn(&format!("the command was ended after {limit} (`--timeout`)"));

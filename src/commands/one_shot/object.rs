@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Outcome, Request};
-use crate::docker::service::Service;
+use crate::docker::client::Docker;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::failures;
 use crate::sandbox::execution::{Ended, Kept};
@@ -66,13 +66,7 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
 fn started(request: &Request, outcome: &Outcome) -> Report {
     let Outcome { ended, container, warm, started_at, duration, prepared } = outcome;
     let death = was_killed(ended).then(|| death(outcome));
-    let mut end = end(ended, death);
-    if let report::Outcome::Failed(failure) = &mut end {
-        let service = Service::behind(None, &prepared.docker, LIMIT);
-        for command in failure.hints.iter_mut().flat_map(|hint| &mut hint.commands) {
-            *command = service.command(command);
-        }
-    }
+    let end = end(&prepared.docker, ended, death);
     let ran = ended.began || !matches!(end, report::Outcome::Failed(_));
     Report {
         command: request.command.clone(),
@@ -108,19 +102,19 @@ enum Death {
     Other,
 }
 
-fn end(ended: &Ended, death: Option<Death>) -> report::Outcome {
+fn end(docker: &Docker, ended: &Ended, death: Option<Death>) -> report::Outcome {
     let killed = |signal: u8| report::Outcome::Killed(report::signal_name(signal));
     match ended.report {
         Some(guard::Report::Exited(code) | guard::Report::NotStarted(code)) => report::Outcome::Exited(code),
         Some(guard::Report::Signalled(signal)) => killed(signal),
         Some(guard::Report::TimedOut) => killed(9),
         Some(guard::Report::Begins) | None if ended.began && ended.code == Some(KILLED) => killed(9),
-        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(ended, death)),
+        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(docker, ended, death)),
     }
 }
 
 /// Why there is no end of a command.
-fn failure(ended: &Ended, death: Option<Death>) -> Failure {
+fn failure(docker: &Docker, ended: &Ended, death: Option<Death>) -> Failure {
     let said = String::from_utf8_lossy(&ended.stderr.before).into_owned();
     if death == Some(Death::ByItself) {
         let code = ended.code.map_or_else(String::new, |code| format!(" with exit code {code}"));
@@ -165,10 +159,10 @@ fn failure(ended: &Ended, death: Option<Death>) -> Failure {
     });
     let message = line.map_or_else(|| "Docker gave no reason".to_owned(), |line| plain(line.trim()));
     let mut error = Error::new(message);
-    if let Some(known) = failures::recognise(&said) {
-        let commands = known.commands.iter().map(|&command| command.to_owned()).collect();
-        error =
-            error.hints([error::Hint { text: format!("gVisor: {}. {}", known.cause, known.fix), commands }]);
+    let recognised = || Some(aftermath::hint_for(docker, failures::recognise(&said)?));
+    let hint = ended.hint.clone().or_else(recognised);
+    if let Some(hint) = hint {
+        error = error.hints([hint]);
     }
     Failure::of(code, &error.into())
 }

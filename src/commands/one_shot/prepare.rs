@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
     /// The use of the isolated network.
-    pub(super) network: Option<isolated::Use>,
+    pub(super) network: Option<(isolated::Use, String)>,
     pub(super) spares: usize,
     pub(super) warm_idle: Duration,
     pub(super) max_concurrent: usize,
@@ -102,14 +102,11 @@ pub(super) fn prepare(
                 .hint("or let the command be that user, with what that user may do:", again)
         })
     };
-    let specification =
+    let mut specification =
         error::or_kind(Specification::of(context, request, &settled, terminal, caller), Kind::Usage)?;
     let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let project = labels::project(&specification.project);
     let spares = settled.warm.value.of(&project) as usize;
-    let words = specification.line(request);
-    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
-    let line = line.with_ours(request.ours.clone());
     let data = context.environment.data.as_deref().ok_or_else(|| {
         Error::new("there is no folder for our files: HOME is not set, or not there")
             .kind(Kind::Settings)
@@ -118,6 +115,13 @@ pub(super) fn prepare(
     let state = data.join("do").join(key(&socket));
     let isolated = specification.isolated;
     let network = isolated.then(|| make_network(&docker, &settings, &specification, &state)).transpose()?;
+    if let Some((_, id)) = &network {
+        // A name may be another one's by the time that Docker looks.
+        specification.network = id.clone().into();
+    }
+    let words = specification.line(request);
+    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
+    let line = line.with_ours(request.ours.clone());
     let of_do = OfDo { limits: specification.limits.of_cgroups(), request };
     let manner = Manner { names: pass.names || spares == 0, of_do: Some(of_do) };
     let mut plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], &manner)?;
@@ -206,7 +210,7 @@ fn make_network(
     settings: &Settings,
     specification: &Specification,
     state: &Path,
-) -> anyhow::Result<isolated::Use> {
+) -> anyhow::Result<(isolated::Use, String)> {
     let labels = Labels {
         kind: labels::Kind::Do,
         mode: settings.decision.mode.value,
@@ -322,6 +326,11 @@ impl Prepared {
     /// How much of each output is kept.
     pub(super) fn max_output(&self) -> u64 {
         self.specification.limits.max_output
+    }
+
+    /// Whether the choice of the runtime relied on what is remembered.
+    pub(super) fn relied_on(&self) -> bool {
+        self.relied_on.is_some()
     }
 
     /// Docker refused the start: what the choice of the runtime relied on may be wrong.

@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM};
 
 use crate::docker::client::{Docker, DockerCommand};
+use crate::error::Hint;
 use crate::sandbox::guard::Report;
 pub use outputs::Kept;
 use outputs::Outputs;
@@ -112,6 +113,8 @@ pub struct Ended {
     pub timed_out: bool,
     /// The first signal that asked for its end.
     pub stopped_by: Option<i32>,
+    /// What gVisor has to do with it, where the command was not started and that was found out.
+    pub hint: Option<Hint>,
     /// What was kept, or passed on.
     pub stdout: Kept,
     /// The same of standard error.

@@ -5,6 +5,7 @@ mod folders;
 mod isolation;
 mod json;
 mod network;
+mod not_started;
 mod place;
 mod signals;
 mod spares;
