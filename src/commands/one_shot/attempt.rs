@@ -32,6 +32,7 @@ pub(super) fn cold(
     let task = Task {
         timeout: deadline,
         grace: GRACE,
+        workdir: prepared.specification.workdir.clone(),
         environment: Vec::new(),
         report: word.clone(),
         command: request.command.clone(),
@@ -41,7 +42,7 @@ pub(super) fn cold(
     let image =
         words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
     words.splice(image..image, environment::words(request));
-    words.extend(task.words());
+    words.extend(task.arguments());
     let execution = Execution {
         docker: &prepared.docker,
         command: prepared.docker.command(words),
@@ -52,7 +53,8 @@ pub(super) fn cold(
         input: manner.input.clone(),
         terminal: manner.terminal,
         report: word.as_deref(),
-        block: None,
+        block: task.secrets()?,
+        ends_with_report: false,
     };
     let ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
     if ended.code == Some(REFUSED) && ended.report.is_none() {

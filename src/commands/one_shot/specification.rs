@@ -201,7 +201,8 @@ impl Specification {
             "--security-opt=no-new-privileges".into(),
             "--read-only".into(),
             joined("--env=HOME=", self.home.as_os_str()),
-            joined("--workdir=", self.workdir.as_os_str()),
+            // Docker or the runtime would make a missing one, on the host where that is mounted: the guard enters it.
+            "--workdir=/".into(),
         ];
         if self.terminal {
             words.push("--tty".into());
@@ -238,7 +239,6 @@ impl Specification {
         let user = if user.as_bytes().contains(&b':') { user } else { joined_with(&user, ":", &user) };
         vec![
             joined("discard=", self.project.as_os_str()),
-            joined("workdir=", self.workdir.as_os_str()),
             joined("user=", &user),
         ]
     }

@@ -42,6 +42,7 @@ pub(super) fn attempt(
         let task = Task {
             timeout: prepared.specification.guards_deadline(),
             grace: GRACE,
+            workdir: prepared.specification.workdir.clone(),
             environment: prepared.environment.clone(),
             report: Some(word.clone()),
             command: request.command.clone(),
@@ -58,6 +59,7 @@ pub(super) fn attempt(
             terminal: manner.terminal,
             report: Some(&word),
             block: Some(task.block()?),
+            ends_with_report: true,
         };
         let ended = attempt::minded(context, manner, prepared, claim, Some(&spare), execution, inbox)?;
         // Otherwise it died under our hands, or before, and nothing was done.
