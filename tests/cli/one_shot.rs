@@ -32,7 +32,7 @@ run
 --security-opt=no-new-privileges
 --read-only
 --env=HOME=/home/sandbox
---workdir=[ROOT]/work
+--workdir=/
 --tmpfs=/tmp:exec,mode=1777
 --tmpfs=/home/sandbox:exec,mode=1777
 --cpus=2
@@ -52,6 +52,7 @@ type=bind,src=[ROOT]/work,dst=[ROOT]/work,readonly
 busybox:latest
 timeout=302000
 grace=10000
+workdir=[ROOT]/work
 --
 true
 "#]]

@@ -55,6 +55,7 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
         Some(Kind::Policy) => Code::Policy,
         Some(Kind::Settings) => Code::Settings,
         Some(Kind::Limits) => Code::Limits,
+        Some(Kind::Image) => Code::Image,
         Some(Kind::TooMany) => Code::TooMany,
         Some(Kind::Usage) => Code::Usage,
         None => Code::Internal,

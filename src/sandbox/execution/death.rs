@@ -112,7 +112,11 @@ mod tests {
         assert_eq!(death(&["oom <no value> <no value>", die]), Some(Death::OutOfMemory));
         assert_eq!(death(&[die]), Some(Death::OutOfMemory), "too early for the daemon to watch");
         assert_eq!(death(&[&kill("9"), die]), Some(Death::Other));
-        assert_eq!(death(&[&kill("10"), &kill("15"), die]), Some(Death::OutOfMemory), "other signals end nothing");
+        assert_eq!(
+            death(&[&kill("10"), &kill("15"), die]),
+            Some(Death::OutOfMemory),
+            "other signals end nothing"
+        );
         assert_eq!(death(&["oom <no value> <no value>", &kill("9"), die]), Some(Death::OutOfMemory));
         assert_eq!(death(&["die 2 <no value>"]), Some(Death::ByItself));
         assert_eq!(death(&["die 2 <no value>", &kill("9")]), Some(Death::ByItself), "a removal, later");

@@ -2,10 +2,12 @@
 
 mod ends;
 mod folders;
+mod host;
 mod isolation;
 mod json;
 mod network;
 mod place;
+mod reports;
 mod signals;
 mod spares;
 mod streams;
