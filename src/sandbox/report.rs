@@ -118,10 +118,12 @@ impl<'a> Word<'a> {
 pub struct Image {
     /// As it was written.
     pub name: String,
-    /// `sha256:…`, if it is on the daemon.
+    /// `sha256:…`, if it is on the daemon. With the containerd image store it may be an index's, of several platforms.
     pub id: Option<String>,
     /// `sha256:…`, by which a registry knows it; one that was built has none.
     pub digest: Option<String>,
+    /// Of the image that ran: `linux/amd64`, `linux/arm64/v8`.
+    pub platform: Option<String>,
 }
 
 /// What a command might use. Sizes are in bytes; `None` is no limit.

@@ -40,6 +40,7 @@ pub(super) fn cold(
     let task = Task {
         timeout: deadline,
         grace: GRACE,
+        workdir: prepared.specification.workdir.clone(),
         environment: Vec::new(),
         report: word.clone(),
         command: request.command.clone(),
@@ -49,7 +50,7 @@ pub(super) fn cold(
     let image =
         words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
     words.splice(image..image, environment::words(request));
-    words.extend(task.words());
+    words.extend(task.arguments());
     let (line, began) = (words[1..].to_vec(), SystemTime::now());
     let execution = Execution {
         docker: &prepared.docker,
@@ -61,7 +62,8 @@ pub(super) fn cold(
         input: manner.input.clone(),
         terminal: manner.terminal,
         report: word.as_deref(),
-        block: None,
+        block: task.secrets()?,
+        ends_with_report: false,
     };
     let mut ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
     if ended.report.is_none() && ended.code.is_some_and(aftermath::may_be_dockers) && ended.came_to_nothing()

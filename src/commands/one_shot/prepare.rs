@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::environment::{self, Variables};
+use super::image::{self, Found, Image};
 use super::request::{Access, Request};
 use super::specification::{self, GRACE, Specification};
 use crate::commands::rules::OfDo;
@@ -45,6 +46,8 @@ pub(crate) struct Prepared {
     /// What `--env` and `--env-file` come to.
     pub(super) environment: Variables,
     pub(super) guard: PathBuf,
+    /// Its image, as the daemon had it before the start.
+    pub(super) image: Found,
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
     /// The use of the isolated network.
@@ -76,6 +79,8 @@ pub(super) struct Pass {
     pub(super) tells: bool,
     /// Whether names on networks are made to work, which is for one container only.
     pub(super) names: bool,
+    /// Whether nobody reads how far a pull has come.
+    pub(super) silent: bool,
 }
 
 /// Settles all of it.
@@ -139,6 +144,7 @@ pub(super) fn prepare(
     if specification.limits.disk.is_some() {
         check_disk(&docker, settings.detect_timeout.value)?;
     }
+    let image = known_image(&docker, &specification, settings.detect_timeout.value, pass)?;
     let ttl = request.ours.ttl.as_ref().map(|_| settings.ttl.value);
     if pass.tells {
         let ledger = Ledger::of(context, settings.current_context.as_deref());
@@ -152,6 +158,7 @@ pub(super) fn prepare(
     let options = plan.words.len().saturating_sub(behind);
     Ok(Prepared {
         environment,
+        image,
         guard: error::or_kind(guard::file(context.environment.cache.as_deref()), Kind::Settings)?,
         state,
         network,
@@ -219,6 +226,26 @@ fn make_network(
         spec: None,
     };
     isolated::make(docker, &state.join(isolated::NAME), &labels.words(), settings.detect_timeout.value)
+}
+
+/// The image, whose volumes make nothing on this machine.
+fn known_image(
+    docker: &Docker,
+    specification: &Specification,
+    limit: Duration,
+    pass: Pass,
+) -> anyhow::Result<Found> {
+    let (name, platform) = (&specification.image, specification.platform.as_deref());
+    let mut found = image::inspect(docker, name, platform, limit);
+    if found == Found::Missing && pass.tells {
+        // `docker run` would pull and start it in one: nobody could look at its volumes in between.
+        image::pull(docker, name, platform, pass.silent)?;
+        found = image::inspect(docker, name, platform, limit);
+    }
+    if let Some(image) = found.image() {
+        image.check_volumes(name, &specification.mounts).map_err(|error| error.kind(Kind::Usage))?;
+    }
+    Ok(found)
 }
 
 /// Whether the storage driver keeps to a size. What it says itself, it says only when the container is made.
@@ -302,20 +329,12 @@ impl Prepared {
 
     /// Its image, as far as the daemon knows it.
     pub(super) fn image(&self) -> report::Image {
-        let name = self.specification.image.clone();
-        let format = "{{.Id}} {{json .RepoDigests}}";
-        let inspect = self.docker.command(["image", "inspect", "--format", format, &name]);
-        let answer =
-            inspect.answer_within(self.limit).ok().flatten().filter(|answer| answer.status.success());
-        let (id, digests) = answer
-            .and_then(|answer| {
-                answer.stdout.trim().split_once(' ').map(|(id, rest)| (id.to_owned(), rest.to_owned()))
-            })
-            .unzip();
-        let digests: Vec<String> =
-            digests.and_then(|text| serde_json::from_str::<Option<_>>(&text).ok()?).unwrap_or_default();
-        let digest = digests.first().and_then(|named| Some(named.split_once('@')?.1.to_owned()));
-        report::Image { name, id, digest }
+        let (name, platform) = (&self.specification.image, self.specification.platform.as_deref());
+        let later = match &self.image {
+            Found::Image(_) => None,
+            Found::Missing | Found::Unknown => Some(image::inspect(&self.docker, name, platform, self.limit)),
+        };
+        Image::report(later.as_ref().unwrap_or(&self.image).image(), name, platform)
     }
 
     /// How long the command may take.

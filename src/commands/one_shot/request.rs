@@ -65,6 +65,8 @@ pub(crate) struct Request {
     pub folders: Vec<Folder>,
     /// `--image`.
     pub image: Option<String>,
+    /// `--platform`.
+    pub platform: Option<String>,
     /// `--env`, as written.
     pub env: Vec<OsString>,
     /// `--env-file`.
@@ -131,6 +133,7 @@ impl Request {
         }
         let texts = [
             ("image", &self.image),
+            ("platform", &self.platform),
             ("cpus", &self.cpus),
             ("memory", &self.memory),
             ("memory-swap", &self.memory_swap),

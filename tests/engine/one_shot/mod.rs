@@ -2,11 +2,13 @@
 
 mod ends;
 mod folders;
+mod host;
 mod isolation;
 mod json;
 mod network;
 mod not_started;
 mod place;
+mod reports;
 mod signals;
 mod spares;
 mod streams;
