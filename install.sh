@@ -146,16 +146,30 @@ refuse_users_folder() { # what root puts there, another user could exchange for 
         'see which part of it is whose, and give that to root' "namei -l $(quoted "$folder")"
 }
 
+# The first folder on the way to FOLDER that others may add to, else FOLDER: cargo looks in each for its configuration.
+outermost() { # outermost FOLDER
+    place=$1
+    while [ "$place" != / ]; do
+        place=$(dirname "$place")
+        if ! only_roots "${place%/}/.cargo"; then
+            printf '%s\n' "${place%/}"
+            return
+        fi
+    done
+    printf '%s\n' "$1"
+}
+
 # Building runs what the source code, cargo's folders and the compiler say.
 refuse_users_source() {
-    if ! is_root || [ "$system" = no ]; then return; fi
+    # Root alone, in a container say, builds what it likes for itself.
+    if ! is_root || { [ "$system" = no ] && [ "${SUDO_UID:-0}" = 0 ]; }; then return; fi
     foreign=$(command -p find "$source" \( ! -user 0 -o -perm -002 -o -perm -020 ! -group 0 \) ! -type l -print 2>/dev/null |
         head -n 1)
     for place in "$source" "${foreign:-/}" "${CARGO_TARGET_DIR:-$source/target}" "${CARGO_HOME:-${HOME:-/root}/.cargo}" \
-        "${RUSTUP_HOME:-${HOME:-/root}/.rustup}" "$(command -v cargo)"; do
+        "${RUSTUP_HOME:-${HOME:-/root}/.rustup}" "$(command -v cargo)" "$(outermost "$source")/.cargo"; do
         case $place in /*) ;; *) place=$PWD/$place ;; esac
         only_roots "$place" || fail "other users than root can change \`$place\`, and building runs what is in there" \
-            'build as the user whose it is, without sudo; that ends with the command for the last step' "$self --system"
+            'build as the user whose it is, without sudo; that ends with the command for the last step' "$base"
     done
 }
 

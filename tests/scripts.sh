@@ -523,12 +523,51 @@ root_builds_no_users_source() {
         root_install "$home/src" --system
         check "$change: fails" exits 1
         check "$change: says why" err_has 'and building runs what is in there'
+        check "$change: names it" err_has "can change \`$home/src"
         check "$change: ends with the command that fixes it" last_err_line_is "$home/src/install.sh --system"
         as_root chown -R 0:0 "$home/src"
         as_root chmod -R go-w "$home/src"
     done
+    # Others can put a .cargo beside it.
+    root_install "$home/src" --system
+    check 'below a folder for all: fails' exits 1
+    check 'below a folder for all: names it' err_has '/.cargo`, and building runs what is in there'
     check 'nothing ran' absent "$home/ran"
     check 'nothing is installed' test -z "$(ls -A "$home/system")"
+}
+
+try_starts_no_root_process_of_a_users() {
+    begin 'try.sh: root runs a copy of its own, and packages that it has fetched itself'
+    theirs=$home/theirs tree=$home/tree
+    mkdir -p "$tree/scripts/engine" "$theirs"
+    cp "$repository/try.sh" "$tree"
+    # What is to be shown is what sudo is given, so it does nothing.
+    printf '#!/bin/sh\necho "$*" | tr "\\n" " " >>%s\necho >>%s\n' "$home/root.log" "$home/root.log" >"$home/bin/sudo"
+    printf '#!/bin/sh\nexit 0\n' >"$tree/install.sh"
+    cp "$tree/install.sh" "$tree/scripts/engine.sh"
+    cat >"$home/bin/docker" <<'DOCKER'
+#!/bin/sh
+case $1 in
+--version) echo 'Docker version 1.0' ;;
+sandbox) echo 'Starting gVisor...' ;;
+esac
+DOCKER
+    : >"$home/root.log"
+    chmod 755 "$home/bin/sudo" "$home/bin/docker" "$tree/install.sh" "$tree/scripts/engine.sh"
+    chmod 666 "$home/root.log"
+    for tool in apt-get cut env grep ln uname; do ln -s "$(command -v "$tool")" "$home/bin/$tool"; done
+    status=0 drop=''
+    if [ "$(id -u)" = 0 ]; then
+        chown "$user:$user" "$theirs"
+        drop="setpriv --reuid $user --regid $user --clear-groups"
+    fi
+    $drop env -i HOME="$theirs" PATH="$home/bin" $absolute_shell "$tree/try.sh" >"$home/out" 2>"$home/err" </dev/null || status=$?
+    check 'succeeds' exits 0
+    check 'root starts an engine' grep -q 'scripts/engine.sh start /var/lib/docker-sandbox-try' "$home/root.log"
+    check 'nothing from the home folder' test -z "$(grep -F "$theirs" "$home/root.log")"
+    check 'from the repository only the copy' test "$(grep -c -F "$tree" "$home/root.log")" = 1
+    check 'which is a copy' grep -q "^/bin/sh -c .*cp -R.* sh $tree/scripts /var/cache/docker-sandbox-try" "$home/root.log"
+    check 'and is what runs' test -z "$(grep -F engine.sh "$home/root.log" | grep -v -e cp -e ' /var/cache/docker-sandbox-try[-0-9]*/scripts/engine.sh ')"
 }
 
 no_home() {
@@ -575,7 +614,8 @@ for shell in "$@"; do
         other_vendor_is_refused silent_plugin_is_refused dangling_link_is_refused live_link_is_refused force_and_back \
         second_backup_is_refused uninstall_undoes uninstall_spares_others folder_in_the_way shadowed_by_extra_folder \
         not_shadowed system_install missing_binary broken_binary unwritable_folder file_in_the_way no_docker failing_docker \
-        no_cargo builds_statically root_runs_no_users_plugin root_leaves_a_users_folder_alone root_builds_no_users_source no_home bad_arguments help_is_on_stdout; do
+        no_cargo builds_statically root_runs_no_users_plugin root_leaves_a_users_folder_alone root_builds_no_users_source \
+        try_starts_no_root_process_of_a_users no_home bad_arguments help_is_on_stdout; do
         "$test"
     done
 done

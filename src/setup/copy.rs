@@ -21,6 +21,8 @@ use crate::ui::shown;
 
 /// What belongs to gVisor in a folder that may have other things in it.
 const PARTS: [&str; 3] = ["gvisor-bin", "containerd-shim-runsc-v1", "runsc"];
+/// A `.sha512` has one line.
+const MAX_SMALL: u64 = 1 << 20;
 /// gVisor's directories have one level.
 const MAX_DEPTH: u32 = 16;
 
@@ -52,6 +54,28 @@ pub fn file(path: &Path, to: &Path, most: u64) -> anyhow::Result<File> {
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let from = opened.with_context(|| format!("cannot read {}", shown(path)))?;
     contents(&from, path, to, most).map(|(file, _)| file)
+}
+
+/// The content of a small file in somebody else's directory; `None` if there is none.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is too large.
+pub fn small(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let cannot = || format!("cannot read {}", shown(path));
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(cannot)?,
+    };
+    if !file.metadata().with_context(cannot)?.is_file() {
+        return Err(refused(path, "is neither file, folder nor link"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SMALL + 1).read_to_end(&mut bytes).with_context(cannot)?;
+    if bytes.len() as u64 > MAX_SMALL {
+        return Err(refused(path, &format!("has more than {} MB", MAX_SMALL >> 20)));
+    }
+    Ok(Some(bytes))
 }
 
 struct Copying {

@@ -96,7 +96,7 @@ fn stage_source(work: &mut Work<'_>, order: &Order, stage: &Path, new: &Path) ->
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut sums = path.as_os_str().to_owned();
             sums.push(".sha512");
-            let text = file::read(Path::new(&sums))?.ok_or_else(|| {
+            let text = copy::small(Path::new(&sums))?.ok_or_else(|| {
                 let wanted = shown(&sums);
                 Error::new(format!("no checksum: there is no {wanted}")).hint(
                     "write it where the file is known to be good:",

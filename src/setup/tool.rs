@@ -29,6 +29,8 @@ pub struct Tools {
 /// Where programs are without a `PATH`, and root's own on one that leaves them out.
 const USUAL: &str = "/usr/local/bin:/usr/bin:/bin";
 const ROOTS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
+/// Where else these programs look for their configuration.
+const CONFIGURATION: [&str; 4] = ["XDG_CONFIG_HOME", "CURL_HOME", "WGETRC", "APT_CONFIG"];
 
 /// A program and its arguments.
 #[derive(Debug, Clone)]
@@ -102,7 +104,14 @@ impl Tools {
             job.program.to_str().filter(|name| !name.contains('/')).and_then(|name| self.find(name));
         let program = program.map_or_else(|| job.program.clone(), PathBuf::into_os_string);
         let command = duct::cmd(program, &job.args).stdout_capture().unchecked();
-        let command = if job.visible { command } else { command.stderr_capture() };
+        let mut command = if job.visible { command } else { command.stderr_capture() };
+        if rustix::process::geteuid().is_root() {
+            // sudo may have left root the user's: curl, wget and dpkg take options from there, commands among them.
+            command = command.env("HOME", "/root");
+            for variable in CONFIGURATION {
+                command = command.env_remove(variable);
+            }
+        }
         command
             .env("PATH", &self.path)
             .env("LC_ALL", "C")

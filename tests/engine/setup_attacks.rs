@@ -169,7 +169,7 @@ fn downloads_must_not_go_through_a_users_cache() {
     let site = Site::with(|scenario| {
         let cache = path(&scenario);
         std::fs::create_dir_all(cache.join("docker-sandbox/downloads")).unwrap();
-        scenario.env("XDG_CACHE_HOME", cache)
+        scenario.env("XDG_CACHE_HOME", &cache).env("HOME", cache)
     });
     let (cache, before, victim) = (path(&site.scenario), site.files(), victim(&site));
     let (content, sum) = archive(&site);
@@ -179,6 +179,10 @@ fn downloads_must_not_go_through_a_users_cache() {
     // The name under which a download waits: a link there had root write to where it leads.
     let waits = format!("{}-{ARCHIVE}", std::str::from_utf8(&sum[..32]).unwrap());
     symlink(&victim, cache.join("docker-sandbox/downloads").join(waits)).unwrap();
+    // sudo may leave root the user's home as well: curl's and wget's own configuration has them write anywhere.
+    let options = format!("trace-ascii = {}\n", victim.display());
+    std::fs::write(cache.join(".curlrc"), options).unwrap();
+    std::fs::write(cache.join(".wgetrc"), format!("logfile = {}\n", victim.display())).unwrap();
     for folder in ["", "docker-sandbox", "docker-sandbox/downloads"] {
         give_away(&cache.join(folder));
     }
@@ -271,7 +275,7 @@ fn an_archive_of_no_release_must_be_refused_before_it_is_written() {
 fn an_archive_must_be_unpacked_once_and_seen_on_its_way() {
     let site = Site::new();
     // Large enough to take a while, and not to be compressed.
-    sh(&site.source(), "head -c 8M /dev/urandom >gvisor-bin/large");
+    sh(&site.source(), "head -c 4M /dev/urandom >gvisor-bin/large");
     let (content, sum) = archive(&site);
     let mirror = Mirror::start();
     let url = mirror.put(ARCHIVE, content);
@@ -311,7 +315,9 @@ fn what_only_root_can_read_must_not_be_copied_out_of_a_users_directory() {
             .says("is a link that points out of its directory");
         assert_eq!((site.files(), state(&victim)), (before.clone(), secret.clone()), "{part}");
     }
-    // A pipe would have root wait for its other end for ever.
+    // A pipe would have root wait for its other end for ever, and so would one that is called a checksum.
+    sh(&home, "cp gvisor/gvisor-bin/part x.tar && mkfifo x.tar.sha512");
+    site.setup(from(home.join("x.tar").to_str().unwrap())).exits(1).says("is neither file, folder nor link");
     sh(
         &home,
         "rm gvisor/runsc && mkfifo gvisor/containerd-shim && mv gvisor/containerd-shim gvisor/gvisor-bin/pipe",
