@@ -256,7 +256,7 @@ docker sandbox: `--mount type=bind,src=/etc,dst=/etc`: the container can change 
 hint: mount it read-only, or only the folder that is needed:
     docker sandbox do --mount type=bind,src=/etc,dst=/etc,readonly …
 hint: or allow it, if that is what you want:
-    docker sandbox do --allow=host-etc …
+    docker sandbox do --allow=host-etc --mount=/etc:rw -- true
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 

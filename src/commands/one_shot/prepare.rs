@@ -97,19 +97,21 @@ pub(super) fn prepare(
     let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
+    let mut specification =
+        error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
+    let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
-    let caller = || {
-        ids::of_caller(&docker, &socket, settings.detect_timeout.value).map_err(|error| {
+    if specification.user.is_none() && specification.access != Access::Read {
+        let caller = ids::of_caller(&docker, &socket, settings.detect_timeout.value).map_err(|error| {
             let again = context.command_line(request.with("--user=0:0"));
             error
+                .kind(Kind::Usage)
                 .hint("use a daemon of your own:", "docker context ls")
                 .hint("or let the command be that user, with what that user may do:", again)
-        })
-    };
-    let mut specification =
-        error::or_kind(Specification::of(context, request, &settled, terminal, caller), Kind::Usage)?;
-    let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
+        })?;
+        specification.user = Some(caller);
+    }
     let project = labels::project(&specification.project);
     let spares = settled.warm.value.of(&project) as usize;
     let data = context.environment.data.as_deref().ok_or_else(|| {

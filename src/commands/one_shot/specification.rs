@@ -35,7 +35,7 @@ pub(super) struct Specification {
     pub(super) workdir: PathBuf,
     /// The working folder.
     pub(super) project: PathBuf,
-    /// For Docker, inside; `None` is the image's.
+    /// For Docker, inside; `None` is the image's, and where it writes, the caller, whose ids the daemon decides.
     pub(super) user: Option<OsString>,
     /// The network, by Docker's name.
     pub(super) network: OsString,
@@ -137,7 +137,6 @@ impl Specification {
         request: &Request,
         settled: &OneShot,
         terminal: bool,
-        caller: impl FnOnce() -> Result<OsString, Error>,
     ) -> anyhow::Result<Self> {
         let project = context.environment.folder_in_words.clone();
         let absolute = |path: &Path| project.join(path);
@@ -157,12 +156,8 @@ impl Specification {
         let protected =
             protected.into_iter().map(|mount| Folder { path: mount.path, writable: !mount.read_only });
         mounts.extend(protected);
-        let user = match &request.user {
-            None if request.access != Access::Read => Some(caller()?),
-            user => user.clone(),
-        };
         if request.access == Access::Discard {
-            check_discard(&project, user.as_deref())?;
+            check_discard(&project, request.user.as_deref())?;
             check_below(&project, &mounts[1..])?;
         }
         let network = request.network.clone().unwrap_or_else(|| "none".into());
@@ -174,7 +169,7 @@ impl Specification {
             access: request.access,
             workdir,
             mounts,
-            user,
+            user: request.user.clone(),
             isolated: is_isolated,
             network: if is_isolated { isolated::network().into() } else { network },
             home: home(request),
