@@ -150,7 +150,9 @@ pub(super) fn plan(
                 mode.origin
             );
             Ok(Plan {
-                words: line.with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
+                words: line
+                    .replacing(&ruled.replaced)
+                    .with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
                 registration: format!("{:?}", runtimes.get(&ruled.runtime)),
                 runtime: Some(ruled.runtime),
                 warnings: ruled.warnings,

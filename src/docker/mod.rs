@@ -15,6 +15,7 @@ pub mod mounts;
 pub mod networks;
 pub mod plugin_file;
 pub mod program;
+pub mod read_only;
 pub mod run_line;
 pub mod stop;
 pub mod volume_options;

@@ -8,6 +8,7 @@ pub mod annotations;
 pub mod host;
 pub mod mounts;
 pub mod options;
+pub mod read_only;
 pub mod runtime;
 #[cfg(test)]
 mod spelled;
@@ -80,6 +81,8 @@ pub struct Start<'a> {
     pub runtime: &'a [Argument],
     /// What it mounts from the daemon's host.
     pub mounts: &'a [HostMount],
+    /// What it mounts read-only, where gVisor alone sees to that.
+    pub read_only: &'a [read_only::ReadOnly],
 }
 
 /// Something that a rule applies to.
