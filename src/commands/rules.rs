@@ -15,6 +15,7 @@ use crate::docker::{ask, inspect};
 use crate::error::{self, Error};
 use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
+use crate::gvisor::detect::USUAL_NAME;
 use crate::gvisor::kept::{self, Kept};
 use crate::gvisor::rules::host::{HostMount, Place};
 use crate::gvisor::rules::read_only::{Kind, ReadOnly};
@@ -107,7 +108,9 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
         .into_iter()
         .partition(|one| one.rule.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
     if !denied.is_empty() {
-        return Err(refusal(asked, &denied, looked.local).kind(error::Kind::RuleDenied).into());
+        return Err(refusal(asked, &denied, &persisted.runtime, looked.local)
+            .kind(error::Kind::RuleDenied)
+            .into());
     }
     let place = |one: &Finding| {
         if looked.local || !one.rule.is_about_paths() { "" } else { " (a path of the daemon's machine)" }
@@ -301,7 +304,7 @@ fn place(asked: &Asked<'_>) -> Place {
     }
 }
 
-fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
+fn refusal(asked: &Asked<'_>, denied: &[Finding], runtime: &str, local: bool) -> Error {
     let mut ids: Vec<&str> = denied.iter().map(|one| one.rule.id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -324,11 +327,10 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
     for one in ways.filter(|one| said.insert((one.rule.way_out, &one.hit.instead))) {
         let command = match &one.hit.instead {
             Some(instead) => run(Some(&plain(instead))),
-            None if one.rule.id == UNENFORCED && local => asked.context.command_line([
-                "setup",
-                "--name=runsc-readonly",
-                "--runtime-arg=--directfs=false",
-            ]),
+            None if one.rule.id == UNENFORCED && local => {
+                let name = (runtime != USUAL_NAME).then(|| format!("--name={runtime}"));
+                asked.context.command_line(std::iter::once("setup".to_owned()).chain(name))
+            }
             None if one.rule.id == UNENFORCED => asked.context.command_line(["doctor"]),
             None if one.rule.id.starts_with("runtime-") => {
                 "sudo ${EDITOR:-vi} /etc/docker/daemon.json && sudo systemctl reload docker".to_owned()
@@ -341,9 +343,6 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
             one.rule.way_out
         };
         error = error.hint(format!("{way_out}:"), command);
-        if one.rule.id == UNENFORCED && local {
-            error = error.hint("then:", run(Some("--runtime=runsc-readonly")));
-        }
     }
     if !local && denied.iter().any(|one| one.rule.is_about_paths()) {
         error = error.hint(

@@ -190,10 +190,12 @@ fn parts(name: &str, binary: &Binary, version: &str) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::info::Runtime;
     use crate::doctor::check::Outcome;
 
     fn gvisor(version: &str, args: &[&str]) -> Gvisor {
         Gvisor {
+            registered: Runtime::default(),
             name: "runsc".into(),
             args: args.iter().map(|&arg| arg.into()).collect(),
             binary: None,

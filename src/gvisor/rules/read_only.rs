@@ -8,6 +8,12 @@ pub const SINCE: u32 = 20_230_501;
 /// The first one that was seen to keep read-only mounts as they are.
 pub const UNTIL: u32 = 20_260_817;
 
+/// Whether a release may change what is mounted read-only; one that is not known may.
+#[must_use]
+pub fn is_affected(release: Option<u32>) -> bool {
+    release.is_none_or(|release| (SINCE..UNTIL).contains(&release))
+}
+
 /// Something that a line mounts read-only and that the host's kernel lets be written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOnly {

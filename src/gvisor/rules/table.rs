@@ -184,7 +184,7 @@ pub static RULES: [Rule; 46] = [
              brings, with propagation (`rslave`), a source that is not there yet or that cannot be looked at, on \
              another machine, with more than 64 mounts below it, or with `--no-fix`",
             "with this gVisor the container can change it all the same",
-            "use a runtime that is registered with `--directfs=false`, or a newer gVisor",
+            "register the runtime with `--directfs=false`, or install a newer gVisor",
             "20240729; not so with 20221219 and 20260817",
         )
     },

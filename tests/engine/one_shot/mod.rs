@@ -6,6 +6,7 @@ mod isolation;
 mod json;
 mod network;
 mod place;
+mod read_only;
 mod signals;
 mod spares;
 mod streams;
