@@ -7,19 +7,23 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use crate::commands::one_shot::Request;
-use crate::commands::persist;
+use crate::commands::run::Verb;
+use crate::commands::{persist, read_only};
 use crate::context::Context;
 use crate::docker::client::Docker;
 use crate::docker::daemon::DaemonProcess;
-use crate::docker::info::Runtimes;
+use crate::docker::info::{Runtime, Runtimes};
 use crate::docker::mounts::{Mount, Mounts, Source};
 use crate::docker::run_line::RunLine;
 use crate::docker::service::Service;
 use crate::docker::{ask, inspect};
-use crate::error::{Error, Kind};
+use crate::error::{self, Error};
 use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
+use crate::gvisor::detect::USUAL_NAME;
+use crate::gvisor::kept::{self, Kept};
 use crate::gvisor::rules::host::{HostMount, Place, View};
+use crate::gvisor::rules::read_only::{Kind, ReadOnly};
 use crate::gvisor::rules::{self, Finding, Severity, Start};
 use crate::sandbox::names;
 use crate::settings::load::Settings;
@@ -33,6 +37,12 @@ const SOCKET: &str = "socket-mount";
 
 /// The rule over limits that nothing enforces.
 const LIMITS: &str = "limits-unenforced";
+
+/// The rule over what is mounted read-only and can be changed all the same.
+const UNENFORCED: &str = "read-only-unenforced";
+
+/// The rule over folders that are mounted read-only.
+const READ_ONLY: &str = "read-only";
 
 /// More containers that share the memory of one another are not followed, and taken for the host.
 const LONGEST_CHAIN: usize = 8;
@@ -69,6 +79,8 @@ pub(super) struct Ruled {
     pub(super) words: Vec<OsString>,
     /// Whether limits of cgroups hold.
     pub(super) limits_hold: bool,
+    /// For docker, each in the stead of one of the line's options.
+    pub(super) replaced: Vec<(usize, Vec<OsString>)>,
     /// A line each, before the start.
     pub(super) warnings: Vec<String>,
     /// A line each with `--verbose`.
@@ -85,8 +97,35 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     let arguments = runtime.map(arguments::of).unwrap_or_default();
     let looked = look(asked)?;
     let limits_of_do = asked.of_do.map(|of_do| of_do.limits.as_slice());
-    let start = Start { line: asked.line, runtime: &arguments, mounts: &looked.mounts, limits_of_do };
-    let release = || release_of(asked, runtimes, &persisted.runtime);
+    let always = asked.verb == Verb::Do.name();
+    let mut read_only = looked.read_only;
+    let mut proven = None;
+    if always {
+        // Whatever the release: enforced, or not started.
+        enforced(asked, &read_only.all)?;
+        read_only.all.clear();
+    } else if !read_only.all.is_empty() && !rules::read_only::is_kept(&arguments) {
+        proven = remembered(asked, runtime, &persisted.runtime);
+        if asked.line.ours.no_fix {
+            let fixable = read_only.all.iter_mut().filter(|one| one.kind == Kind::Enforceable);
+            fixable.for_each(|one| one.kind = Kind::Unenforceable);
+        }
+    }
+    if proven == Some(Kept::Yes) {
+        read_only.all.clear();
+    }
+    let start = Start {
+        line: asked.line,
+        runtime: &arguments,
+        mounts: &looked.mounts,
+        read_only: &read_only.all,
+        limits_of_do,
+    };
+    // One that was seen to change files is not what its number says.
+    let release = || {
+        let release = release_of(asked, runtimes, &persisted.runtime);
+        release.filter(|_| proven != Some(Kept::No))
+    };
     let found = rules::check(&start, release);
     let limits_hold = !rules::runtime::ignores_cgroups(&arguments);
     let mut ruled = Ruled { runtime: persisted.runtime.clone(), limits_hold, ..Ruled::default() };
@@ -97,7 +136,9 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
         .into_iter()
         .partition(|one| one.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
     if !denied.is_empty() {
-        return Err(refusal(asked, &denied, looked.local).kind(Kind::RuleDenied).into());
+        return Err(refusal(asked, &denied, &persisted.runtime, looked.local)
+            .kind(error::Kind::RuleDenied)
+            .into());
     }
     let place = |one: &Finding| {
         if looked.local || !one.rule.is_about_paths() { "" } else { " (a path of the daemon's machine)" }
@@ -112,6 +153,9 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
             ruled.warnings.extend(names.warnings.into_iter().map(tagged));
         }
     }
+    if always || others.iter().any(|one| one.rule.id == READ_ONLY) {
+        ruled.replaced = read_only.words;
+    }
     for one in others.into_iter().filter(|one| !exceptions.silences(one.rule.id)) {
         match (one.severity, exceptions.allows(one.rule.id)) {
             (Severity::Deny, Some(origin)) => {
@@ -120,6 +164,12 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
             }
             (Severity::Note, _) => ruled.notes.push(one.line()),
             _ if one.rule.id == NAMES && is_put_right => {}
+            _ if one.rule.id == READ_ONLY => {
+                let what = plain(&one.hit.what);
+                ruled
+                    .notes
+                    .push(format!("`{what}`: a volume that the host's kernel keeps read-only [{READ_ONLY}]"));
+            }
             // What `--persist` is for.
             _ if one.rule.id == "restart" && asked.line.ours.persist => {}
             _ => ruled.warnings.push(one.line() + place(&one)),
@@ -161,9 +211,43 @@ pub(super) fn release_of(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> 
     release_date(&Binary::find(path, asked.context.environment.path.as_deref())?.version()?)
 }
 
+/// What a proof has shown of the runtime `name`.
+fn remembered(asked: &Asked<'_>, runtime: Option<&Runtime>, name: &str) -> Option<Kept> {
+    let environment = &asked.context.environment;
+    let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+    let endpoint = match socket {
+        Some(socket) => format!("unix://{}", socket.display()),
+        None => ask::endpoint(asked.docker, asked.settings.detect_timeout.value),
+    };
+    let memory = kept::Memory::of(
+        environment.cache.as_deref()?,
+        &endpoint,
+        name,
+        runtime?,
+        environment.path.as_deref(),
+    );
+    memory.recall()
+}
+
+/// For commands of `do`: whether all is enforced that is mounted read-only.
+///
+/// # Errors
+/// Something is not.
+fn enforced(asked: &Asked<'_>, all: &[ReadOnly]) -> anyhow::Result<()> {
+    let Some(one) = all.iter().find(|one| one.kind == Kind::Unenforceable) else { return Ok(()) };
+    Err(Error::new(format!(
+        "`{}` cannot be kept read-only: it cannot be looked at, or too much is mounted below it; nothing was started",
+        plain(&one.written)
+    ))
+    .hint("mount only what is needed:", asked.context.command_line(["do", "--mount", "PATH", "…"]))
+    .hint("see what is mounted there:", "findmnt --submounts --target .")
+    .into())
+}
+
 /// What the line mounts.
 struct Looked {
     mounts: Vec<HostMount>,
+    read_only: read_only::Found,
     /// Whether the daemon's files are this machine's.
     local: bool,
 }
@@ -173,10 +257,11 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let given = Mounts::of(asked.line);
     let memory = memory_of_another(asked)?;
     if given.is_empty() && memory.is_none() {
-        return Ok(Looked { mounts: Vec::new(), local: true });
+        return Ok(Looked { mounts: Vec::new(), read_only: read_only::Found::default(), local: true });
     }
     let (docker, limit) = (asked.docker, asked.settings.detect_timeout.value);
     let mut mounts = given.mounts;
+    let count = mounts.len();
     mounts.extend(memory);
     for from in given.from {
         for mounted in inspect::mounts_of(docker, &from.container, limit)? {
@@ -197,7 +282,10 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let volumes: Vec<OsString> = volumes.into_iter().collect();
     let known = if volumes.is_empty() { BTreeMap::new() } else { inspect::volumes(docker, &volumes, limit)? };
     let place = place(asked);
-    Ok(Looked { mounts: place.look(&mounts, &known), local: place.local })
+    let (own, others) = mounts.split_at(count);
+    let folder = place.local.then_some(place.folder.as_path());
+    let read_only = read_only::look(asked.line, own, others, &known, folder);
+    Ok(Looked { mounts: place.look(&mounts, &known), read_only, local: place.local })
 }
 
 /// The host's shared memory, if `--ipc=container:X` brings it along: X has `--ipc=host`, or shares that of one
@@ -267,7 +355,7 @@ fn data_of_an_unknown_daemon(asked: &Asked<'_>, socket: Option<&Path>) -> Option
     ask::data_root(asked.docker, asked.settings.detect_timeout.value)
 }
 
-fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
+fn refusal(asked: &Asked<'_>, denied: &[Finding], runtime: &str, local: bool) -> Error {
     let mut ids: Vec<&str> = denied.iter().map(|one| one.rule.id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -297,10 +385,20 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
             None if one.rule.id == LIMITS && service().is_rootless() => {
                 asked.context.docker_line(["context", "ls"])
             }
+            None if one.rule.id == UNENFORCED && local => {
+                let name = (runtime != USUAL_NAME).then(|| format!("--name={runtime}"));
+                asked.context.command_line(std::iter::once("setup".to_owned()).chain(name))
+            }
+            None if one.rule.id == UNENFORCED => asked.context.command_line(["doctor"]),
             None if one.rule.id == LIMITS || one.rule.id.starts_with("runtime-") => service().edit(),
             None => run(None),
         };
-        error = error.hint(format!("{}:", one.rule.way_out), command);
+        let way_out = if one.rule.id == UNENFORCED && !local {
+            "let it be proven that this gVisor keeps read-only what is mounted so"
+        } else {
+            one.rule.way_out
+        };
+        error = error.hint(format!("{way_out}:"), command);
     }
     if !local && denied.iter().any(|one| one.rule.is_about_paths()) {
         error = error.hint(

@@ -162,7 +162,9 @@ pub(super) fn plan(
                 mode.origin
             );
             Ok(Plan {
-                words: line.with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
+                words: line
+                    .replacing(&ruled.replaced)
+                    .with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
                 limits_hold: ruled.limits_hold,
                 registration: format!("{:?}", runtimes.get(&ruled.runtime)),
                 runtime: Some(ruled.runtime),

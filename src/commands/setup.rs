@@ -172,7 +172,10 @@ fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) 
     let there = daemon_json::find(now.as_deref().unwrap_or_default(), &name).entry();
     let source = wanted.source.clone().unwrap_or_else(|| choose(&tools, target, there.as_ref()));
     let source = stay_in_place(source, &target.prefix);
-    let args = arguments(wanted, target, there.as_ref());
+    let mut args = arguments(wanted, target, there.as_ref());
+    if let Source::Found(path) = &source {
+        args.extend(runsc::for_read_only(path, &args));
+    }
     let path = match &source {
         Source::Found(path) => path.clone(),
         Source::Apt => PathBuf::from("/usr/bin/runsc"),

@@ -16,6 +16,7 @@ pub mod mounts;
 pub mod networks;
 pub mod plugin_file;
 pub mod program;
+pub mod read_only;
 pub mod run_line;
 pub mod service;
 pub mod stop;

@@ -204,10 +204,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::docker::info::Runtime;
     use crate::doctor::check::Outcome;
 
     fn gvisor(version: &str, args: &[&str]) -> Gvisor {
         Gvisor {
+            registered: Runtime::default(),
             name: "runsc".into(),
             args: args.iter().map(|&arg| arg.into()).collect(),
             binary: None,

@@ -22,6 +22,8 @@ pub(super) struct Gvisor {
     pub(super) version: Option<String>,
     /// Whether it is the one that `docker sandbox run` takes.
     pub(super) chosen: bool,
+    /// As it is registered.
+    pub(super) registered: Runtime,
 }
 
 pub(super) fn check(context: &Context, daemon: &Daemon, sink: &mut dyn FnMut(Check)) -> Vec<Gvisor> {
@@ -64,6 +66,7 @@ fn read(context: &Context, daemon: &Daemon, name: &str, runtime: &Runtime, chose
         version: binary.as_ref().and_then(Binary::version),
         binary,
         chosen,
+        registered: runtime.clone(),
     }
 }
 

@@ -23,6 +23,7 @@ mod names;
 mod one_shot;
 mod opt_out;
 mod policy;
+mod read_only;
 mod recordings;
 mod refusal;
 mod reports;

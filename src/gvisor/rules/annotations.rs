@@ -124,7 +124,7 @@ mod tests {
         let options = annotations.iter().map(|annotation| format!("--annotation={annotation}"));
         let words: Vec<_> = options.chain(["img".to_owned()]).map(std::ffi::OsString::from).collect();
         let line = RunLine::parse(&words, &Flags::run()).unwrap();
-        weakening(&Start { line: &line, runtime: &[], mounts: &[], limits_of_do: None }).len()
+        weakening(&Start { line: &line, runtime: &[], mounts: &[], limits_of_do: None, read_only: &[] }).len()
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod host;
 pub mod mounts;
 pub mod options;
 mod places;
+pub mod read_only;
 pub mod runtime;
 #[cfg(test)]
 mod spelled;
@@ -87,6 +88,8 @@ pub struct Start<'a> {
     pub mounts: &'a [HostMount],
     /// The limits that `do` starts its container with, as options; `None` for `run` and `create`.
     pub limits_of_do: Option<&'a [OsString]>,
+    /// What it mounts read-only, where gVisor alone sees to that.
+    pub read_only: &'a [read_only::ReadOnly],
 }
 
 /// Something that a rule applies to.

@@ -257,7 +257,7 @@ mod tests {
     fn unenforced(words: &str, runtime: &[Argument], limits_of_do: Option<&[OsString]>) -> Vec<String> {
         let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
         let line = RunLine::parse(&words, &Flags::run()).unwrap();
-        let start = Start { line: &line, runtime, mounts: &[], limits_of_do };
+        let start = Start { line: &line, runtime, mounts: &[], limits_of_do, read_only: &[] };
         limits_unenforced(&start).into_iter().map(|hit| hit.what).collect()
     }
 

@@ -2,7 +2,7 @@
 //! are gVisor's documentation's and its issues'.
 
 use super::Severity::{Deny, Fact, Fix, Note, Warn};
-use super::{Rule, annotations, devices, mounts, options, runtime};
+use super::{Rule, annotations, devices, mounts, options, read_only, runtime};
 
 /// What `deny` says to do about a mount.
 const READ_ONLY: &str = "mount it read-only, or only the folder that is needed";
@@ -27,7 +27,7 @@ const fn rule(
 }
 
 /// All of them, in the order of the documentation.
-pub static RULES: [Rule; 55] = [
+pub static RULES: [Rule; 58] = [
     rule(
         "socket-mount",
         Deny,
@@ -263,13 +263,28 @@ pub static RULES: [Rule; 55] = [
             "20240729, rootless Docker 26.1",
         )
     },
+    Rule {
+        since: Some(read_only::SINCE),
+        until: Some(read_only::UNTIL),
+        ..rule(
+            "read-only-unenforced",
+            Deny,
+            read_only::unenforceable,
+            "mounted read-only, and not by a way that the host's kernel enforces: a volume, what `--volumes-from` \
+             brings, with propagation (`rslave`), a source that is not there yet or that cannot be looked at, on \
+             another machine, with more than 64 mounts below it, or with `--no-fix`",
+            "with this gVisor the container can change it all the same",
+            "register the runtime with `--directfs=false`, or install a newer gVisor",
+            "20240729; not so with 20221219 and 20260817",
+        )
+    },
     rule(
         "host-read",
         Warn,
         mounts::readable,
         "what `host-*` and `credentials` are about, mounted read-only: whole folders and secrets, not single files of \
          `/etc`",
-        "the container can read what the host keeps there; with gVisor 20240729 its root can make the mount writable",
+        "the container can read what the host keeps there",
         "mount only what is needed",
         BOTH,
     ),
@@ -466,6 +481,34 @@ pub static RULES: [Rule; 55] = [
         "use a network instead",
         BOTH,
     ),
+    Rule {
+        since: Some(read_only::SINCE),
+        until: Some(read_only::UNTIL),
+        ..rule(
+            "read-only-file",
+            Warn,
+            read_only::files,
+            "a single file, mounted read-only",
+            "with this gVisor its owner and root in the container can change its mode, owner and times, and not what is \
+             in it",
+            "mount the folder that it is in, or use a runtime that is registered with `--directfs=false`",
+            "20240729; not so with 20221219",
+        )
+    },
+    Rule {
+        since: Some(read_only::SINCE),
+        until: Some(read_only::UNTIL),
+        ..rule(
+            "read-only",
+            Fix,
+            read_only::enforceable,
+            "a folder, mounted read-only: mounted as a volume that the host's kernel keeps read-only; `docker inspect` \
+             shows it as one",
+            "with this gVisor the container can change what is in it",
+            "use a runtime that is registered with `--directfs=false`, or a newer gVisor",
+            "20240729; not so with 20221219 and 20260817",
+        )
+    },
     rule(
         "net-user-dns",
         Fix,

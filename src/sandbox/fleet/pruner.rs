@@ -35,6 +35,8 @@ fn look(docker: &Docker, ledger: &Ledger) -> anyhow::Result<()> {
     let expired = expired.into_iter().filter(|(_, why)| *why == Why::Expired);
     let ids: Vec<String> = expired.map(|(container, _)| container.id.clone()).collect();
     let removed = prune::remove(docker, &ids, LIMIT)?;
+    let unused = super::volumes::unused(docker, LIMIT)?;
+    super::volumes::remove(docker, &unused, LIMIT)?;
     ledger.looked(prune::next(&fleet.containers, &filters, now), removed.problems.is_empty());
     Ok(())
 }

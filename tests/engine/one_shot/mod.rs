@@ -9,6 +9,7 @@ mod network;
 mod not_started;
 mod place;
 mod reports;
+mod read_only;
 mod signals;
 mod spares;
 mod streams;

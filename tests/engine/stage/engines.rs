@@ -106,6 +106,11 @@ impl Engine {
         variable(ENGINES).join("given").is_dir()
     }
 
+    /// Whether it answers now.
+    pub(crate) fn answers(&self) -> bool {
+        self.ping().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    }
+
     fn ping(&self) -> std::io::Result<String> {
         let mut stream = UnixStream::connect(self.dir.join("docker.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
