@@ -47,7 +47,7 @@ run
 --health-retries=1
 --network=none
 --mount
-type=bind,src=[ROOT]/work,dst=[ROOT]/work,readonly
+'type=volume,dst=[ROOT]/work,volume-nocopy,volume-driver=local,volume-label=docker-sandbox.mount=read-only,volume-opt=type=none,"volume-opt=o=bind,private,ro",volume-opt=device=[ROOT]/work'
 --runtime=runsc
 busybox:latest
 timeout=302000
@@ -89,7 +89,7 @@ run
 --health-retries=1
 --network=bridge
 --mount
-type=bind,src=[ROOT]/work,dst=[ROOT]/work,readonly
+'type=volume,dst=[ROOT]/work,volume-nocopy,volume-driver=local,volume-label=docker-sandbox.mount=read-only,volume-opt=type=none,"volume-opt=o=bind,private,ro",volume-opt=device=[ROOT]/work'
 --runtime=runsc
 --env-file=e
 --env=A=b

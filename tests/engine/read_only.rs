@@ -135,6 +135,7 @@ fn what_a_container_without_rm_leaves_must_go_with_prune() {
 
 /// A mount on this machine and in the engine's own view of it.
 struct Mounted {
+    /// The engine's process.
     engine: String,
     place: String,
 }
@@ -143,14 +144,14 @@ impl Mounted {
     fn bind(scenario: &Scenario, source: &Path, place: &Path) -> Self {
         std::fs::create_dir_all(place).unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        let mounted = Self { engine: text(&scenario.engine.dir), place: text(place) };
+        let pid = std::fs::read_to_string(scenario.engine.dir.join("docker.pid")).unwrap();
+        let mounted = Self { engine: pid.trim().to_owned(), place: text(place) };
         mounted.everywhere(&["mount", "--bind", &text(source), &mounted.place]);
         mounted
     }
 
     fn everywhere(&self, words: &[&str]) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/engine.sh");
-        for before in [&["env"][..], &["sh", script, "exec", &self.engine]] {
+        for before in [&["env"][..], &["nsenter", "--mount", "--target", &self.engine]] {
             let done = Command::new(before[0]).args(&before[1..]).args(words).output();
             let fine = done.as_ref().is_ok_and(|done| done.status.success());
             assert!(fine || std::thread::panicking(), "{words:?}: {done:?}");

@@ -148,7 +148,9 @@ fn what_is_read_only_must_start_with_a_word() {
         for file in ["/etc/hostname", "/etc/passwd", "/etc/ssl/certs"] {
             if Path::new(file).exists() {
                 let mount = format!("-v={file}:/x:ro");
-                scenario.run(Form::Docker, ["--rm", &mount, IMAGE, "true"]).exits(0).quietly();
+                // A single file's mode is not safe everywhere, which a rule of its own says.
+                let line = ["--rm", "--quiet-rule=read-only-file", &mount, IMAGE, "true"];
+                scenario.run(Form::Docker, line).exits(0).quietly();
             }
         }
     });

@@ -81,7 +81,9 @@ impl OwnEngine {
             format!("--{option}=/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
         };
         kill_process(pid, Signal::KILL).unwrap();
-        wait_until("the daemon is gone", || !of_it("cmdline").exists() || words("cmdline").is_empty());
+        wait_until("the daemon is gone", || std::fs::read(of_it("cmdline")).unwrap_or_default().is_empty());
+        // Nobody may have waited for it yet, and then it counts as a daemon that runs.
+        std::fs::remove_file(self.engine.dir.join("docker.pid")).unwrap();
         let log = std::fs::File::options().append(true).open(self.engine.dir.join("dockerd.log")).unwrap();
         Command::new("setsid")
             .args(["nsenter", &held("mount", &mounts), &held("net", &network)])
