@@ -87,6 +87,7 @@ start_engines() {
     step 'real engines'
     scripts/engine.sh fetch bookworm "$cache" >/dev/null
     scripts/engine.sh fetch trixie "$cache" >/dev/null
+    scripts/engine.sh fetch podman "$cache" >/dev/null
     as_root scripts/engine.sh start "$work/bookworm" bookworm "$cache"
     as_root scripts/engine.sh start "$work/trixie" trixie "$cache"
     as_root scripts/engine.sh start "$work/bare" trixie "$cache" --runtimes none

@@ -7,6 +7,7 @@ usage() {
     cat <<'USAGE'
 Usage: engine.sh fetch SUITE CACHE
        engine.sh start DIR SUITE CACHE [--runtimes LIST] [--uplink]
+       engine.sh podman DIR CACHE
        engine.sh stop DIR
        engine.sh exec DIR COMMAND [ARG...]
        engine.sh image DOCKER_HOST NAME [CACHE]
@@ -14,13 +15,14 @@ Usage: engine.sh fetch SUITE CACHE
 
 fetch   downloads dockerd, containerd, runc, runsc and the docker CLI into CACHE and prints the folder they are in.
 start   starts dockerd on DIR/docker.sock (root), waits until it answers and prints DOCKER_HOST=unix://DIR/docker.sock.
+podman  starts podman's service there instead, from this distribution's packages, with Debian 13's docker and runsc (root).
 stop    stops that engine, also after a crash, and removes DIR (root).
 exec    runs a command in the engine's network and mount namespaces: where its bridge and published ports are (root).
 image   makes a small busybox image on the engine at DOCKER_HOST; `-` is the one that the docker command itself uses.
 clis    prints "VERSION PATH" for each docker CLI in CACHE and for the one on PATH.
 
 SUITE   bookworm (Docker 20.10), trixie (Docker 26.1) or system (this distribution's own packages).
-        fetch also takes busybox: no engine, only what image needs.
+        fetch also takes busybox: no engine, only what image needs; and podman.
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
           runsc          gVisor with its own network stack
           runsc-hostnet  gVisor with --network=host
@@ -66,7 +68,7 @@ wait_for() { # wait_for SECONDS COMMAND...: 0 as soon as the command succeeds, 1
 }
 
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
-for part in packages runtimes network start stop image; do
+for part in packages runtimes network start stop image podman; do
     # shellcheck source=/dev/null
     . "$here/engine/$part.sh"
 done
@@ -81,7 +83,7 @@ shift
 case $command in
 fetch)
     takes 2 2 $# fetch
-    fetch "$1" "$(plain_folder "$2")"
+    if [ "$1" = podman ]; then fetch_podman "$(plain_folder "$2")"; else fetch "$1" "$(plain_folder "$2")"; fi
     ;;
 start)
     runtimes=runsc,runsc-hostnet,runsc-broken,runsc-kvm
@@ -114,7 +116,7 @@ stop)
     takes 1 1 $# stop
     dir=$(plain_folder "$1")
     need_root stop
-    stop "$dir"
+    if [ -e "$dir/podman.pid" ]; then stop_podman "$dir"; else stop "$dir"; fi
     ;;
 exec)
     [ $# -gt 1 ] || wrong 'exec takes DIR COMMAND'
@@ -133,7 +135,13 @@ clis)
     takes 1 1 $# clis
     clis "$(plain_folder "$1")"
     ;;
+podman)
+    takes 2 2 $# podman
+    need_root podman
+    start_podman "$(plain_folder "$1")" "$(plain_folder "$2")"
+    ;;
 become-dockerd) become_dockerd "$@" ;;
+become-podman) become_podman "$@" ;;
 -h | --help | help) usage ;;
 *) wrong "unknown command: \`$command\`" ;;
 esac

@@ -57,12 +57,13 @@ fn dispatch(args: &[OsString]) -> u8 {
     match &invocation.call {
         Call::Names(words) => return sandbox::names::updater::run(words),
         Call::Prune(words) => return sandbox::fleet::pruner::run(words),
+        Call::Prove(words) => return gvisor::proof::apart::run(words),
         _ => {}
     }
     let mut context = Context::new(Environment::read(), &invocation);
     context.program = own_program();
     match &invocation.call {
-        Call::Metadata | Call::Names(_) | Call::Prune(_) => 0,
+        Call::Metadata | Call::Names(_) | Call::Prune(_) | Call::Prove(_) => 0,
         Call::Hooks(request) => finish(plugin::hooks::answer(&context, request), error::FAILURE),
         Call::Complete { words, described } => {
             finish(plugin::completion::answer(&context, words, *described), error::FAILURE)

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::config_file::ConfigFile;
-use crate::docker::daemon::DaemonProcess;
+use crate::docker::daemon::{DaemonProcess, is_dockerd};
 use crate::docker::info::Info;
 use crate::docker::run_line::Ours;
 use crate::docker::stop::Stop;
@@ -59,6 +59,8 @@ struct Daemon {
     platform: Platform,
     /// Its process, where it runs on this machine and shares our view of it.
     process: Option<DaemonProcess>,
+    /// Whether it certainly is a dockerd: root's as above, or a rootless one of this user's.
+    is_dockerd: bool,
 }
 
 impl Daemon {
@@ -86,6 +88,10 @@ pub fn examine(wanted: &Wanted<'_>, sink: &mut dyn FnMut(Check)) -> Verdict {
         note(Check::skip("proof", "a sandbox starts", "there is no daemon to start it"));
         return if wanted.stop.signal().is_some() { Verdict::Stopped } else { Verdict::Ill };
     };
+    if !daemon::engine(&docker, &daemon, detect_limit(context), &mut note) {
+        note(Check::skip("proof", "a sandbox starts", "not tried: it would start outside of gVisor"));
+        return Verdict::Ill;
+    }
     daemon::check(&daemon, &mut note);
     let gvisors = runtimes::check(context, &daemon, &mut note);
     host::check(&daemon, &gvisors, &mut note);
@@ -135,8 +141,9 @@ fn reach(context: &Context, docker: &Docker, sink: &mut dyn FnMut(Check)) -> Opt
         // A named context may lead to a socket too.
         endpoint.strip_prefix("unix://").map(std::path::PathBuf::from)
     });
-    let process = socket.and_then(|socket| DaemonProcess::behind(&socket));
-    Some(Daemon { platform: Platform::of(&info, &endpoint), info, endpoint, process })
+    let process = socket.as_deref().and_then(DaemonProcess::behind);
+    let is_dockerd = socket.as_deref().is_some_and(is_dockerd);
+    Some(Daemon { platform: Platform::of(&info, &endpoint), info, endpoint, process, is_dockerd })
 }
 
 /// The user's limit for the daemon's answers; the usual one where the settings are broken.
