@@ -159,7 +159,11 @@ impl Context {
     #[must_use]
     pub fn route(&self, current_context: Option<&str>) -> String {
         let config = self.config_json();
-        endpoint::route(&self.globals, &self.chooser(current_context), config.as_deref().and_then(Path::parent))
+        endpoint::route(
+            &self.globals,
+            &self.chooser(current_context),
+            config.as_deref().and_then(Path::parent),
+        )
     }
 
     fn chooser<'a>(&'a self, current_context: Option<&'a str>) -> Chooser<'a> {

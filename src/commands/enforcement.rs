@@ -100,8 +100,10 @@ impl Answer<'_> {
                 let message = format!(
                     "this daemon starts containers outside of gVisor, although they request the runtime {runtime}; nothing was started"
                 );
-                let error = Error::new(message).body(format!("A container of ours was started to see: {evidence}."));
-                let error = error.hint("use a context whose daemon is a Docker Engine with gVisor:", "docker context ls");
+                let error =
+                    Error::new(message).body(format!("A container of ours was started to see: {evidence}."));
+                let error = error
+                    .hint("use a context whose daemon is a Docker Engine with gVisor:", "docker context ls");
                 (error.hint("or see what answers:", self.docker.shown(["version"])), None, None)
             }
             Proof::Failed { text, failure, left } => (unproven(plain(&text)), failure, left),

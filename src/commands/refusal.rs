@@ -12,7 +12,7 @@ use crate::gvisor::instructions::{self, Platform};
 use crate::ui::{plain, shown};
 
 /// What is registered by `runtimeType`, whose value `docker info` does not show.
-const UNSTATED: &str = "by a type that the daemon does not tell";
+const UNSTATED: &str = "type not reported";
 
 /// The error for a `choice` that nothing may start with.
 pub(super) fn explain(
@@ -26,7 +26,11 @@ pub(super) fn explain(
     let mut info = ask::about_if_it_answers(docker, limit).unwrap_or_default();
     let unstated: Vec<String> =
         runtimes.iter().filter(|(_, runtime)| !runtime.is_stated()).map(|(name, _)| name.clone()).collect();
-    info.runtimes = Some(runtimes);
+    for (name, shown) in info.runtimes.get_or_insert_with(|| runtimes.clone()) {
+        if let Some(known) = runtimes.get(name).filter(|_| !shown.is_stated()) {
+            *shown = known.clone();
+        }
+    }
     if info.os_type == "windows" {
         return failure::windows_containers();
     }
@@ -71,12 +75,12 @@ pub(super) fn explain(
         Choice::Nothing if !unstated.is_empty() => {
             let names: Vec<String> = unstated.iter().map(shown).collect();
             Error::new(format!(
-                "the daemon does not tell what is behind the runtimes that are registered by `runtimeType`, {}, and no other runtime is gVisor; nothing was started",
+                "the daemon does not report the `runtimeType` of {}, and no other runtime is gVisor; nothing was started",
                 names.join(", ")
             ))
             .body(found(&info))
             .hint(
-                "name the one that is gVisor; a container of ours then proves it:",
+                "name the runtime that is gVisor, to have it proven:",
                 format!("{} …", context.command_line([verb, &format!("--runtime={}", unstated[0])])),
             )
             .hint("or register gVisor by its path:", context.command_line(["setup"]))

@@ -281,7 +281,8 @@ fn unsandboxed(
             ..Plan::default()
         };
     }
-    let is_not = if gvisor { "may NOT be in gVisor, which nothing has proven here" } else { "is NOT in gVisor" };
+    let is_not =
+        if gvisor { "may NOT be in gVisor, which nothing has proven here" } else { "is NOT in gVisor" };
     let why = format!("this container {is_not}: mode `{}`, decided by {}", mode.value, mode.origin);
     Plan { words, warnings: vec![why], ..Plan::default() }
 }

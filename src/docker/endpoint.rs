@@ -83,7 +83,8 @@ pub fn route(globals: &[OsString], chooser: &Chooser<'_>, config: Option<&Path>)
     for context in [given.as_deref(), chooser.context, chooser.current_context.map(OsStr::new)] {
         let name = context.unwrap_or_default();
         add(name.as_bytes());
-        let folder = config.map(|config| config.join("contexts/meta").join(hex(&Sha256::digest(name.as_bytes()))));
+        let folder =
+            config.map(|config| config.join("contexts/meta").join(hex(&Sha256::digest(name.as_bytes()))));
         add(&folder.and_then(|folder| std::fs::read(folder.join("meta.json")).ok()).unwrap_or_default());
     }
     hex(&hash.finalize()[..8])
@@ -112,8 +113,11 @@ mod tests {
         let point_to = |host: &str| std::fs::write(meta.join("meta.json"), host).unwrap();
         let of = |globals: &[&str], host: &str, current: &str| {
             let globals: Vec<OsString> = globals.iter().map(OsString::from).collect();
-            let chooser =
-                Chooser { host: Some(OsStr::new(host)), current_context: Some(current), ..Chooser::default() };
+            let chooser = Chooser {
+                host: Some(OsStr::new(host)),
+                current_context: Some(current),
+                ..Chooser::default()
+            };
             route(&globals, &chooser, Some(folder.path()))
         };
         point_to("tcp://one");

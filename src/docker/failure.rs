@@ -48,8 +48,10 @@ pub fn no_docker_engine(name: &str) -> Error {
     .kind(Kind::NoGvisor)
     .hint("use a context whose daemon is a Docker Engine:", "docker context ls");
     if name.to_ascii_lowercase().contains("podman") {
-        return error
-            .hint("or let podman run gVisor by itself, where runsc is installed:", "podman --runtime=runsc run …");
+        return error.hint(
+            "or let podman run gVisor by itself, where runsc is installed:",
+            "podman --runtime=runsc run …",
+        );
     }
     error
 }

@@ -82,7 +82,7 @@ fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dy
             (Some(path), _) => path.to_owned(),
             (None, Some(shim)) => format!("the shim {shim}"),
             (None, None) if runtime.is_stated() => "no path".to_owned(),
-            (None, None) => "a type that the daemon does not tell".to_owned(),
+            (None, None) => "a type that the daemon does not report".to_owned(),
         };
     let args = if gvisor.args.is_empty() { "no arguments".to_owned() } else { shell_line(&gvisor.args) };
     let platform = arguments::platform(&gvisor.args).unwrap_or_else(|| "its default".to_owned());
@@ -136,10 +136,10 @@ fn arguments_of(gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
 }
 
 fn unstated(context: &Context, name: &str) -> Check {
-    let seen = "registered by `runtimeType`, which the daemon does not tell";
+    let seen = "registered by `runtimeType`, which the daemon does not report";
     let run = context.command_line(["run", &format!("--runtime={name}"), "--rm", "busybox", "dmesg"]);
     Check::warn("runtime.unstated", format!("runtime `{name}`"), seen)
-        .fix("If it is gVisor, name it; a container of ours then proves it:", [run])
+        .fix("If it is gVisor, name it, to have it proven:", [run])
 }
 
 fn impostor(name: &str, runtime: &Runtime, why: &str) -> Check {

@@ -128,7 +128,7 @@ fn using(name: &str, runtime: &Runtime, how: &str) -> Choice {
     let what = match (binary_of(runtime), runtime.runtime_type.as_deref()) {
         (Some(binary), _) => format!("its binary is {binary}"),
         (None, Some(shim)) => format!("its type is {shim}"),
-        (None, None) if !runtime.is_stated() => "the daemon does not tell its type".to_owned(),
+        (None, None) if !runtime.is_stated() => "the daemon does not report its type".to_owned(),
         (None, None) => "its features name gVisor".to_owned(),
     };
     Choice::Use { name: name.to_owned(), why: format!("{how}; {what}") }

@@ -6,6 +6,7 @@
 //! the daemon, the same process behind a local socket, and the same registered runtimes, for [`LIFETIME`].
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Enforcement {
 struct Kept {
     /// The daemon's socket, where it has one on this machine.
     socket: Option<PathBuf>,
+    /// What that is: device and inode.
+    place: Option<(u64, u64)>,
     /// The process behind it.
     server: Option<Server>,
     /// A runtime's name, and [`fingerprint`] of all that were registered beside it.
@@ -51,25 +54,30 @@ impl Enforcement {
     /// Whether `runtime`, one of `registered`, was proven to be what a container gets that requests it.
     #[must_use]
     pub fn holds(&self, runtime: &str, registered: &Runtimes) -> bool {
-        let server = self.kept.socket.as_deref().and_then(Server::behind);
-        server == self.kept.server && self.kept.proven.get(runtime) == Some(&fingerprint(registered))
+        let socket = self.kept.socket.as_deref();
+        socket.and_then(place) == self.kept.place
+            && socket.and_then(Server::behind) == self.kept.server
+            && self.kept.proven.get(runtime) == Some(&fingerprint(registered))
     }
 
     /// Keeps that it was, by the daemon behind `socket`. Failing to is no error: the next start proves it again.
     pub fn keep(mut self, socket: Option<PathBuf>, runtime: &str, registered: &Runtimes) {
-        let server = socket.as_deref().and_then(Server::behind);
-        if socket != self.kept.socket || server != self.kept.server {
+        let (place, server) = (socket.as_deref().and_then(place), socket.as_deref().and_then(Server::behind));
+        if socket != self.kept.socket || place != self.kept.place || server != self.kept.server {
             self.kept.proven.clear();
         }
         let fingerprint = fingerprint(registered);
         self.kept.proven.retain(|_, other| *other == fingerprint);
         self.kept.proven.insert(runtime.to_owned(), fingerprint);
-        self.kept.socket = socket;
-        self.kept.server = server;
+        self.kept = Kept { socket, place, server, ..self.kept };
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let text = serde_json::to_vec(&self.kept).unwrap_or_default();
         let _ = private_file::replace(folder, &self.file, &text);
     }
+}
+
+fn place(socket: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(socket).ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// All that the daemon says of its runtimes, their programs' versions included where it tells them.
@@ -115,7 +123,11 @@ mod tests {
         let load = || Enforcement::load("a", cache.path());
         load().keep(Some(socket.clone()), "runsc", &registered);
         assert!(load().holds("runsc", &registered));
-        drop(listener);
+        // Another socket of the same process.
+        std::fs::rename(&socket, cache.path().join("before")).unwrap();
+        let other = UnixListener::bind(&socket).unwrap();
+        assert!(!load().holds("runsc", &registered));
+        drop((listener, other));
         assert!(!load().holds("runsc", &registered));
     }
 

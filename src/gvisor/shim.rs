@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn a_shim_is_recognised_by_its_name_or_by_its_program() {
         assert!(is_gvisor("io.containerd.runsc.v1") && is_gvisor("/opt/x/containerd-shim-runsc-v1"));
-        for other in ["io.containerd.runc.v2", "/opt/containerd-shim-runc-v2", "containerd-shim-runsc-v1", ""] {
+        for other in ["io.containerd.runc.v2", "/opt/containerd-shim-runc-v2", "containerd-shim-runsc-v1", ""]
+        {
             assert!(!is_gvisor(other), "{other}");
         }
     }

@@ -128,6 +128,7 @@ started
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker context inspect --format '{{.Endpoints.docker.Host}}'
+docker context inspect --format '{{.Endpoints.docker.Host}}'
 docker run -v ./settings:/x --runtime=runsc img
 
 "#]]);

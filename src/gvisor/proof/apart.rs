@@ -62,7 +62,9 @@ pub fn run(words: &[OsString]) -> u8 {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"sandbox-prove");
     let [runtime, seconds, program, globals @ ..] = words else { return 1 };
-    let (Some(runtime), Some(Ok(seconds))) = (runtime.to_str(), seconds.to_str().map(str::parse)) else { return 1 };
+    let (Some(runtime), Some(Ok(seconds))) = (runtime.to_str(), seconds.to_str().map(str::parse)) else {
+        return 1;
+    };
     let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let Ok(docker) = Docker::find(program, None, &folder, globals) else { return 1 };
     let stop = Stop::default();

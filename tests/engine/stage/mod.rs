@@ -1,5 +1,6 @@
 //! The words that scenarios are written in.
 
+pub(crate) mod disguise;
 pub(crate) mod engines;
 pub(crate) mod gate;
 pub(crate) mod mirror;
