@@ -20,7 +20,7 @@ pub(super) fn explain(
     docker: &Docker,
     verb: &str,
     limit: Duration,
-    runtimes: Runtimes,
+    runtimes: &Runtimes,
     choice: &Choice,
 ) -> Error {
     let mut info = ask::about_if_it_answers(docker, limit).unwrap_or_default();

@@ -177,7 +177,7 @@ pub(super) fn plan(
             Ok(fallen_back(settings, line, labels))
         }
         refused => {
-            let refusal = refusal::explain(context, docker, verb.name(), limit, runtimes, &refused);
+            let refusal = refusal::explain(context, docker, verb.name(), limit, &runtimes, &refused);
             Err(refusal.kind(error::Kind::NoGvisor).into())
         }
     }

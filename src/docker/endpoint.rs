@@ -77,7 +77,9 @@ pub fn route(globals: &[OsString], chooser: &Chooser<'_>, config: Option<&Path>)
         hash.update(part);
     };
     add(&(globals.len() as u64).to_le_bytes());
-    globals.iter().for_each(|word| add(word.as_bytes()));
+    for word in globals {
+        add(word.as_bytes());
+    }
     add(chooser.host.unwrap_or_default().as_bytes());
     add(&[u8::from(chooser.tls)]);
     for context in [given.as_deref(), chooser.context, chooser.current_context.map(OsStr::new)] {

@@ -93,6 +93,8 @@ fn doctor_must_name_podmans_service() {
         );
         assert!(outcome.out().contains("docker context ls"), "{outcome}");
     }
+    let setup = scenario.direct(["setup", "--dry-run"]).exits(1);
+    assert!(setup.err().contains(PODMAN.trim_end()), "{setup}");
     assert_eq!(everything_on(&podman, &scenario), before);
 }
 
