@@ -136,6 +136,8 @@ start_engines() {
     step 'real engines'
     # Rootless Docker's user gets to its files through it.
     chmod 755 "$work"
+    # Tests start it themselves.
+    scripts/engine.sh fetch podman "$cache" >/dev/null
     engines >"$work/engines"
     while read -r line; do
         # shellcheck disable=SC2086 # A list of words.

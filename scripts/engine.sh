@@ -7,6 +7,7 @@ usage() {
     cat <<'USAGE'
 Usage: engine.sh fetch SUITE CACHE
        engine.sh start DIR SUITE CACHE [--runtimes LIST] [--runsc PATH] [--image-store STORE] [--without-kvm] [--uplink]
+       engine.sh podman DIR CACHE
        engine.sh stop DIR
        engine.sh exec DIR COMMAND [ARG...]
        engine.sh image DOCKER_HOST NAME [CACHE]
@@ -16,6 +17,7 @@ Usage: engine.sh fetch SUITE CACHE
 
 fetch   downloads dockerd, containerd, runc, runsc and the docker CLI into CACHE and prints the folder they are in.
 start   starts dockerd on DIR/docker.sock (root), waits until it answers and prints DOCKER_HOST=unix://DIR/docker.sock.
+podman  starts podman's service there instead, from this distribution's packages, with Debian 13's docker and runsc (root).
 stop    stops that engine, also after a crash, and removes DIR (root).
 exec    runs a command in the engine's network and mount namespaces: where its bridge and published ports are (root).
 image   makes a small busybox image on the engine at DOCKER_HOST; `-` is the one that the docker command itself uses.
@@ -26,7 +28,8 @@ composes  prints "VERSION PATH" for each docker-compose in CACHE.
 SUITE   bookworm (Docker 20.10), trixie (Docker 26.1), sid (Docker 28.5 in 2026-11; it moves) or system (this
         distribution's own packages). What is in CACHE is not fetched again: remove CACHE/sid to get a newer one.
         rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home.
-        fetch also takes busybox (no engine, only what image needs), compose-trixie and compose-sid (docker-compose).
+        fetch also takes busybox (no engine, only what image needs), podman, compose-trixie and compose-sid
+        (docker-compose).
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
           runsc          gVisor with its own network stack
           runsc-hostnet  gVisor with --network=host
@@ -75,7 +78,7 @@ wait_for() { # wait_for SECONDS COMMAND...: 0 as soon as the command succeeds, 1
 }
 
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
-for part in packages runtimes network start stop rootless image; do
+for part in packages runtimes network start stop rootless image podman; do
     # shellcheck source=/dev/null
     . "$here/engine/$part.sh"
 done
@@ -90,7 +93,7 @@ shift
 case $command in
 fetch)
     takes 2 2 $# fetch
-    fetch "$1" "$(plain_folder "$2")"
+    if [ "$1" = podman ]; then fetch_podman "$(plain_folder "$2")"; else fetch "$1" "$(plain_folder "$2")"; fi
     ;;
 start)
     runtimes=runsc,runsc-hostnet,runsc-broken,runsc-kvm
@@ -145,7 +148,7 @@ stop)
     takes 1 1 $# stop
     dir=$(plain_folder "$1")
     need_root stop
-    stop "$dir"
+    if [ -e "$dir/podman.pid" ]; then stop_podman "$dir"; else stop "$dir"; fi
     ;;
 exec)
     [ $# -gt 1 ] || wrong 'exec takes DIR COMMAND'
@@ -172,8 +175,14 @@ composes)
     takes 1 1 $# composes
     composes "$(plain_folder "$1")"
     ;;
+podman)
+    takes 2 2 $# podman
+    need_root podman
+    start_podman "$(plain_folder "$1")" "$(plain_folder "$2")"
+    ;;
 become-dockerd) become_dockerd "$@" ;;
 become-rootless) become_rootless "$@" ;;
+become-podman) become_podman "$@" ;;
 -h | --help | help) usage ;;
 *) wrong "unknown command: \`$command\`" ;;
 esac

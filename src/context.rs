@@ -152,13 +152,27 @@ impl Context {
     pub fn local_socket(&self, current_context: Option<&str>) -> Option<PathBuf> {
         // Docker may find a config.json, and a context in it, where we found no home.
         self.config_json()?;
-        let chooser = Chooser {
+        endpoint::local_socket(&self.globals, &self.chooser(current_context))
+    }
+
+    /// The way to the daemon in use. See [`endpoint::route`].
+    #[must_use]
+    pub fn route(&self, current_context: Option<&str>) -> String {
+        let config = self.config_json();
+        endpoint::route(
+            &self.globals,
+            &self.chooser(current_context),
+            config.as_deref().and_then(Path::parent),
+        )
+    }
+
+    fn chooser<'a>(&'a self, current_context: Option<&'a str>) -> Chooser<'a> {
+        Chooser {
             host: self.environment.docker_host.as_deref(),
             context: self.environment.docker_context.as_deref(),
             tls: self.environment.docker_tls,
             current_context,
-        };
-        endpoint::local_socket(&self.globals, &chooser)
+        }
     }
 
     /// The command line that a user types for one of our commands.

@@ -55,18 +55,19 @@ fn dispatch(args: &[OsString]) -> u8 {
         return finish(plugin::metadata::print(), error::FAILURE);
     }
     // They live by their own arguments, and close what they were left: nothing may be opened before.
-    if let Call::Names(_) | Call::Prune(_) | Call::Minder(..) | Call::Witness = invocation.call {
+    if let Call::Names(_) | Call::Prune(_) | Call::Prove(_) | Call::Minder(..) | Call::Witness = invocation.call {
         inherited::close();
     }
     match &invocation.call {
         Call::Names(words) => return sandbox::names::updater::run(words),
         Call::Prune(words) => return sandbox::fleet::pruner::run(words),
+        Call::Prove(words) => return gvisor::proof::apart::run(words),
         _ => {}
     }
     let mut context = Context::new(Environment::read(), &invocation);
     context.program = own_program();
     match &invocation.call {
-        Call::Metadata | Call::Names(_) | Call::Prune(_) => 0,
+        Call::Metadata | Call::Names(_) | Call::Prune(_) | Call::Prove(_) => 0,
         Call::Hooks(request) => finish(plugin::hooks::answer(&context, request), error::FAILURE),
         Call::Complete { words, described } => {
             finish(plugin::completion::answer(&context, words, *described), error::FAILURE)

@@ -4,6 +4,7 @@ mod aftermath;
 mod alias;
 mod config;
 mod doctor;
+mod enforcement;
 mod fleet;
 mod ls;
 mod marks;

@@ -11,17 +11,26 @@ use crate::gvisor::detect::{self, Choice, Identity};
 use crate::gvisor::instructions::{self, Platform};
 use crate::ui::{plain, shown};
 
+/// What is registered by `runtimeType`, whose value `docker info` does not show.
+const UNSTATED: &str = "type not reported";
+
 /// The error for a `choice` that nothing may start with.
 pub(super) fn explain(
     context: &Context,
     docker: &Docker,
     verb: &str,
     limit: Duration,
-    runtimes: Runtimes,
+    runtimes: &Runtimes,
     choice: &Choice,
 ) -> Error {
     let mut info = ask::about_if_it_answers(docker, limit).unwrap_or_default();
-    info.runtimes.get_or_insert(runtimes);
+    let unstated: Vec<String> =
+        runtimes.iter().filter(|(_, runtime)| !runtime.is_stated()).map(|(name, _)| name.clone()).collect();
+    for (name, shown) in info.runtimes.get_or_insert_with(|| runtimes.clone()) {
+        if let Some(known) = runtimes.get(name).filter(|_| !shown.is_stated()) {
+            *shown = known.clone();
+        }
+    }
     if info.os_type == "windows" {
         return failure::windows_containers();
     }
@@ -63,6 +72,20 @@ pub(super) fn explain(
             let message = format!("the runtime `runsc`{path} is not gVisor: {why}; nothing was started");
             instructed(Error::new(message), context, docker, limit, &info).hints(ways_out)
         }
+        Choice::Nothing if !unstated.is_empty() => {
+            let names: Vec<String> = unstated.iter().map(shown).collect();
+            Error::new(format!(
+                "the daemon does not report the `runtimeType` of {}, and no other runtime is gVisor; nothing was started",
+                names.join(", ")
+            ))
+            .body(found(&info))
+            .hint(
+                "name the runtime that is gVisor, to have it proven:",
+                format!("{} …", context.command_line([verb, &format!("--runtime={}", unstated[0])])),
+            )
+            .hint("or register gVisor by its path:", context.command_line(["setup"]))
+            .hints(ways_out)
+        }
         Choice::Nothing | Choice::Use { .. } => {
             let error = Error::new("this Docker daemon has no gVisor (runsc); nothing was started");
             instructed(error, context, docker, limit, &info).hints(ways_out)
@@ -87,7 +110,7 @@ fn found(info: &Info) -> String {
         .flatten()
         .map(|(name, runtime)| {
             let default = if *name == info.default_runtime { ", the default" } else { "" };
-            let what = runtime.path.as_deref().or(runtime.runtime_type.as_deref()).unwrap_or("?");
+            let what = runtime.path.as_deref().or(runtime.runtime_type.as_deref()).unwrap_or(UNSTATED);
             let impostor = if matches!(detect::identify(name, runtime), Identity::Impostor(_)) {
                 ", not gVisor"
             } else {

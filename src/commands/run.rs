@@ -1,8 +1,10 @@
 //! `docker sandbox run` and `create`.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime};
 
+use crate::commands::enforcement::Answer;
 use crate::commands::marks::Marks;
 use crate::commands::{aftermath, refusal, rules};
 use crate::context::Context;
@@ -15,6 +17,7 @@ use crate::docker::run_line::RunLine;
 use crate::error::{self, Error};
 use crate::gvisor::detect::{self, Choice};
 use crate::gvisor::memory::Memory;
+use crate::gvisor::shim;
 use crate::plugin::caller::Caller;
 use crate::plugin::supervise::Watch;
 use crate::sandbox::audit;
@@ -144,20 +147,26 @@ pub(super) fn plan(
 ) -> anyhow::Result<Plan> {
     let mode = &settings.decision.mode;
     if mode.value == Mode::None {
-        return Ok(unsandboxed(docker, settings, line, labels));
+        return Ok(unsandboxed(context, docker, settings, line, labels));
     }
     let limit = settings.detect_timeout.value;
-    let Found { choice, has_gvisor, runtimes, relied_on } = choose(context, docker, settings, line)?;
+    let Found { choice, has_gvisor, runtimes, unstated, memory, remembered } =
+        choose(context, docker, settings, line)?;
     match choice {
         Choice::Use { name, why } => {
             let (names, of_do) = (manner.names, manner.of_do.as_ref());
             let asked = rules::Asked { context, docker, settings, verb: verb.name(), line, names, of_do };
             let ruled = rules::apply(&asked, &runtimes, &name)?;
+            let answer = Answer { context, docker, settings, runtimes: &runtimes, unstated: &unstated };
+            let proven = !remembered && answer.assure(&ruled.runtime)?;
+            if let Some(memory) = memory.as_ref().filter(|_| proven) {
+                keep(memory, &runtimes, |name| *name == ruled.runtime || !unstated.contains(name));
+            }
             let why = format!(
                 "runtime {} ({}{}); mode `{}`, decided by {}",
                 shown(&name),
                 plain(&why),
-                if relied_on.is_some() { ", remembered" } else { "" },
+                if remembered { ", remembered" } else { "" },
                 mode.value,
                 mode.origin
             );
@@ -170,7 +179,7 @@ pub(super) fn plan(
                 runtime: Some(ruled.runtime),
                 warnings: ruled.warnings,
                 notes: std::iter::once(why).chain(ruled.notes).collect(),
-                relied_on,
+                relied_on: memory.filter(|_| remembered),
             })
         }
         // Falling back is for daemons without gVisor, not for arguments that avoid it.
@@ -183,7 +192,7 @@ pub(super) fn plan(
             Ok(fallen_back(settings, line, labels))
         }
         refused => {
-            let refusal = refusal::explain(context, docker, verb.name(), limit, runtimes, &refused);
+            let refusal = refusal::explain(context, docker, verb.name(), limit, &runtimes, &refused);
             Err(refusal.kind(error::Kind::NoGvisor).into())
         }
     }
@@ -196,13 +205,19 @@ struct Found {
     has_gvisor: bool,
     /// The runtimes that the choice was made among.
     runtimes: Runtimes,
-    relied_on: Option<Memory>,
+    /// Those of which the daemon does not say what they are.
+    unstated: BTreeSet<String>,
+    /// The memory of this daemon, where there can be one.
+    memory: Option<Memory>,
+    /// Whether the choice relies on it.
+    remembered: bool,
 }
 
 impl Found {
     fn among(runtimes: Runtimes, line: &RunLine) -> Self {
         let has_gvisor = matches!(detect::choose(&runtimes, None), Choice::Use { .. });
-        Self { choice: detect::choose(&runtimes, line.runtime()), has_gvisor, runtimes, relied_on: None }
+        let choice = detect::choose(&runtimes, line.runtime());
+        Self { choice, has_gvisor, runtimes, unstated: BTreeSet::new(), memory: None, remembered: false }
     }
 }
 
@@ -218,15 +233,21 @@ fn choose(context: &Context, docker: &Docker, settings: &Settings, line: &RunLin
         if !remembered.is_empty() {
             let found = Found::among(remembered, line);
             if matches!(found.choice, Choice::Use { .. }) {
-                return Ok(Found { relied_on: Some(memory.clone()), ..found });
+                return Ok(Found { memory: Some(memory.clone()), remembered: true, ..found });
             }
         }
     }
-    let runtimes = ask::runtimes(docker, settings.detect_timeout.value)?;
-    if let Some(memory) = memory {
-        memory.keep(&runtimes);
+    let mut runtimes = ask::runtimes(docker, settings.detect_timeout.value)?;
+    let unstated = shim::complete(&mut runtimes, memory.as_ref().and_then(Memory::configured).as_ref());
+    if let Some(memory) = &memory {
+        keep(memory, &runtimes, |name| !unstated.contains(name));
     }
-    Ok(Found::among(runtimes, line))
+    Ok(Found { unstated, memory, ..Found::among(runtimes, line) })
+}
+
+fn keep(memory: &Memory, runtimes: &Runtimes, which: impl Fn(&String) -> bool) {
+    let kept = runtimes.iter().filter(|(name, _)| which(name));
+    memory.keep(&kept.map(|(name, runtime)| (name.clone(), runtime.clone())).collect());
 }
 
 /// Mode `preferred` on a daemon without gVisor.
@@ -240,7 +261,13 @@ fn fallen_back(settings: &Settings, line: &RunLine, labels: &[OsString]) -> Plan
 }
 
 /// Mode `none`: Docker as it is. If it ends up in gVisor all the same, that is said instead of warned.
-fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine, labels: &[OsString]) -> Plan {
+fn unsandboxed(
+    context: &Context,
+    docker: &Docker,
+    settings: &Settings,
+    line: &RunLine,
+    labels: &[OsString],
+) -> Plan {
     let mode = &settings.decision.mode;
     // Whatever goes wrong here goes wrong for Docker too, which then says so itself, and at once.
     let limit = settings.detect_timeout.value.min(UNASKED);
@@ -248,11 +275,13 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine, labels: &[O
     let given = line.runtime().map(|name| name.to_string_lossy().into_owned());
     let whose = if given.is_some() { "the runtime asked for," } else { "Docker's own choice," };
     let name = given.unwrap_or_else(|| about.default_runtime.clone());
-    let runtimes = about.runtimes.unwrap_or_default();
+    let mut runtimes = about.runtimes.unwrap_or_default();
+    let unstated = shim::complete(&mut runtimes, None);
     let gvisor =
         !name.is_empty() && matches!(detect::choose(&runtimes, Some(OsStr::new(&name))), Choice::Use { .. });
     let words = line.with(labels);
-    if gvisor {
+    let answer = Answer { context, docker, settings, runtimes: &runtimes, unstated: &unstated };
+    if gvisor && answer.is_known(&name) {
         let why = format!(
             "mode `{}`, decided by {}; {whose} {}, is gVisor all the same: this container is sandboxed",
             mode.value,
@@ -267,7 +296,9 @@ fn unsandboxed(docker: &Docker, settings: &Settings, line: &RunLine, labels: &[O
             ..Plan::default()
         };
     }
-    let why = format!("this container is NOT in gVisor: mode `{}`, decided by {}", mode.value, mode.origin);
+    let is_not =
+        if gvisor { "may NOT be in gVisor, which nothing has proven here" } else { "is NOT in gVisor" };
+    let why = format!("this container {is_not}: mode `{}`, decided by {}", mode.value, mode.origin);
     Plan { words, warnings: vec![why], ..Plan::default() }
 }
 

@@ -15,11 +15,11 @@ use report::Stderr;
 use wanted::Wanted;
 
 use crate::context::Context;
-use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::DaemonProcess;
 use crate::docker::info::Info;
 use crate::docker::stop::Stop;
+use crate::docker::{ask, failure};
 use crate::error::{self, Error};
 use crate::gvisor::detect::USUAL_NAME;
 use crate::plugin;
@@ -85,7 +85,15 @@ fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::R
                 .err()
                 .unwrap_or_else(|| anyhow::anyhow!("no daemon answers")));
         }
-        Ok(info) => info,
+        Ok(info) => {
+            let runtimes = info.runtimes.as_ref().filter(|_| !info.server_version.is_empty());
+            if runtimes.is_some_and(|runtimes| !ask::lists_shims(runtimes))
+                && let Some(name) = ask::other_engine(docker, LIMIT)?
+            {
+                return Err(failure::no_docker_engine(&name).into());
+            }
+            info
+        }
         Err(_) if wanted.undo => Info::default(),
         Err(_) if user != 0 && endpoint.starts_with("unix://") && !can_connect(&endpoint) => {
             return Err(target::needs_root(&sudo));

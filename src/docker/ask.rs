@@ -1,10 +1,12 @@
 //! Questions to the daemon, through `docker`, each within a limit of time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::client::Docker;
 use super::failure;
@@ -16,33 +18,60 @@ use super::info::{Info, Runtimes};
 /// Docker or its daemon did not answer: why, and what to do. Never an empty list instead.
 pub fn runtimes(docker: &Docker, limit: Duration) -> anyhow::Result<Runtimes> {
     let runtimes: Runtimes = info(docker, "{{json .Runtimes}}", limit)?;
-    // podman's service speaks Docker's API, lists runtimes that it does not have, and starts
-    // containers with another one than was asked for (containers/podman#28429). dockerd lists
-    // containerd's shims; who does not is asked for its name.
-    if runtimes.keys().any(|name| name.starts_with("io.containerd.")) || is_docker_engine(docker, limit)? {
+    // dockerd lists containerd's shims. What does not is asked for its name.
+    if lists_shims(&runtimes) {
         return Ok(runtimes);
     }
-    Err(failure::no_docker_engine(docker).into())
+    match other_engine(docker, limit)? {
+        Some(name) => Err(failure::no_docker_engine(&name).into()),
+        None => Ok(runtimes),
+    }
 }
 
-fn is_docker_engine(docker: &Docker, limit: Duration) -> anyhow::Result<bool> {
+/// Whether containerd's shims are among them, as they are with every dockerd since 20.10.
+#[must_use]
+pub fn lists_shims(runtimes: &Runtimes) -> bool {
+    runtimes.keys().any(|name| name.starts_with("io.containerd."))
+}
+
+/// The name and version of an engine that is not Docker's, if it says so: `Podman Engine 4.3.1`.
+///
+/// podman's service speaks Docker's API, lists runtimes that it does not have, and starts containers
+/// with another runtime than they request (containers/podman#28429). Docker's CLI adds a component
+/// `Engine` to what it answers; dockerd's own has the kernel's version in its details. Source:
+/// `runVersion` in docker/cli's `cli/command/system/version.go`, `SystemVersion` in moby's `daemon/info.go`.
+///
+/// # Errors
+/// The daemon did not answer in time.
+pub fn other_engine(docker: &Docker, limit: Duration) -> anyhow::Result<Option<String>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Server {
         #[serde(default)]
         components: Vec<Component>,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
     struct Component {
         name: String,
+        version: String,
+        details: Option<BTreeMap<String, Value>>,
     }
     let answer = docker
         .command(["version", "--format", "{{json .Server}}"])
         .answer_within(limit)?
         .ok_or_else(|| failure::timed_out(docker, limit))?;
     let server = serde_json::from_str::<Option<Server>>(answer.stdout.trim()).ok().flatten();
-    Ok(server.is_some_and(|server| server.components.iter().any(|component| component.name == "Engine")))
+    let components = server.map(|server| server.components).unwrap_or_default();
+    let is_dockerd = |component: &Component| {
+        component.name == "Engine"
+            && component.details.as_ref().is_some_and(|details| details.contains_key("KernelVersion"))
+    };
+    if components.iter().any(is_dockerd) {
+        return Ok(None);
+    }
+    let other = components.iter().find(|component| component.name != "Engine");
+    Ok(other.map(|other| format!("{} {}", other.name, other.version).trim().to_owned()))
 }
 
 /// Docker's two versions, `docker version`.

@@ -65,6 +65,12 @@ impl Docker {
         &self.program
     }
 
+    /// The global options of every call.
+    #[must_use]
+    pub fn globals(&self) -> &[OsString] {
+        &self.globals
+    }
+
     /// The command line that a user types for `args`, global options included.
     pub fn shown<S: Into<OsString>>(&self, args: impl IntoIterator<Item = S>) -> String {
         let mut words = vec![OsString::from("docker")];

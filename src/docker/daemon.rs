@@ -56,8 +56,9 @@ impl DaemonProcess {
             return Some(daemon);
         }
         // systemd made the socket (`dockerd -H fd://`): the kernel names systemd as the peer.
-        let system = [Path::new("/var/run/docker.sock"), Path::new("/run/docker.sock")].contains(&socket);
-        if peer != 1 || !system {
+        // podman's package may put a link to its own socket there.
+        let real = std::fs::canonicalize(socket).ok()?;
+        if peer != 1 || real != Path::new("/run/docker.sock") && real != Path::new("/var/run/docker.sock") {
             return None;
         }
         let pid = std::fs::read_to_string(SYSTEM_PID_FILE).ok()?.trim().parse().ok()?;
@@ -90,10 +91,7 @@ impl DaemonProcess {
             return None;
         }
         let owner = field("Uid:")?.next()?.parse().ok()?;
-        // The second field is the program's name in brackets, which may hold blanks.
-        let stat = String::from_utf8(file("stat")?).ok()?;
-        let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
+        let Server { boot, pid, started } = Server::with_pid(pid)?;
         let mut daemon = Self { boot, owner, pid, started, command_line, configuration: Vec::new() };
         let file = daemon.configuration_file();
         daemon.configuration = [std::fs::symlink_metadata(&file), std::fs::metadata(&file)]
@@ -264,6 +262,40 @@ impl DaemonProcess {
             }
         }
         values
+    }
+}
+
+/// Whether `socket` is served by a dockerd of this machine: root's, or a rootless one of this user's. Told by what
+/// the process is, not by what it answers.
+#[must_use]
+pub fn is_dockerd(socket: &Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    DaemonProcess::behind(socket).is_some() || DaemonProcess::served_by(socket, user).is_some()
+}
+
+/// The process that serves a socket, whatever it is. Two values are equal only for the same process of the same boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    boot: String,
+    pid: i32,
+    /// Clock ticks since boot: field 22 of `/proc/PID/stat`.
+    started: String,
+}
+
+impl Server {
+    /// The one behind `socket`, if it can be seen from here.
+    #[must_use]
+    pub fn behind(socket: &Path) -> Option<Self> {
+        Self::with_pid(peer_of(socket)?)
+    }
+
+    fn with_pid(pid: i32) -> Option<Self> {
+        // The second field is the program's name in brackets, which may hold blanks.
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
+        Some(Self { boot, pid, started })
     }
 }
 

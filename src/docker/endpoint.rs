@@ -1,8 +1,12 @@
 //! Which daemon a `docker` command line reaches, where that can be known without asking.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
+use super::daemon::hex;
 use super::flags::Flags;
 use super::grammar::{self, Occurrence};
 
@@ -58,6 +62,36 @@ pub fn local_socket(globals: &[OsString], chooser: &Chooser<'_>) -> Option<PathB
     }
 }
 
+/// A name for the way that leads to a daemon, the same only as long as nothing that chooses it has changed: the global
+/// options, the environment, the current context, and what the contexts of these names say in `config`, the folder of
+/// `config.json`.
+///
+/// Source: docker/cli's `cli/context/store`: `contexts/meta/SHA256(NAME)/meta.json`.
+#[must_use]
+pub fn route(globals: &[OsString], chooser: &Chooser<'_>, config: Option<&Path>) -> String {
+    let parsed = grammar::parse(globals, &Flags::global()).ok();
+    let given = parsed.as_ref().and_then(|parsed| parsed.last("context")?.value.clone());
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    };
+    add(&(globals.len() as u64).to_le_bytes());
+    for word in globals {
+        add(word.as_bytes());
+    }
+    add(chooser.host.unwrap_or_default().as_bytes());
+    add(&[u8::from(chooser.tls)]);
+    for context in [given.as_deref(), chooser.context, chooser.current_context.map(OsStr::new)] {
+        let name = context.unwrap_or_default();
+        add(name.as_bytes());
+        let folder =
+            config.map(|config| config.join("contexts/meta").join(hex(&Sha256::digest(name.as_bytes()))));
+        add(&folder.and_then(|folder| std::fs::read(folder.join("meta.json")).ok()).unwrap_or_default());
+    }
+    hex(&hash.finalize()[..8])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +105,39 @@ mod tests {
             current_context: Some(current),
         };
         local_socket(&globals, &chooser).map(|path| path.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn a_route_is_another_one_as_soon_as_anything_that_chooses_the_daemon_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let meta = folder.path().join("contexts/meta").join(hex(&Sha256::digest(b"far")));
+        std::fs::create_dir_all(&meta).unwrap();
+        let point_to = |host: &str| std::fs::write(meta.join("meta.json"), host).unwrap();
+        let of = |globals: &[&str], host: &str, current: &str| {
+            let globals: Vec<OsString> = globals.iter().map(OsString::from).collect();
+            let chooser = Chooser {
+                host: Some(OsStr::new(host)),
+                current_context: Some(current),
+                ..Chooser::default()
+            };
+            route(&globals, &chooser, Some(folder.path()))
+        };
+        point_to("tcp://one");
+        let all = [
+            of(&[], "", ""),
+            of(&["-H", "tcp://a"], "", ""),
+            of(&["-H", "tcp://b"], "", ""),
+            of(&[], "tcp://a", ""),
+            of(&[], "", "far"),
+            of(&["--context", "far"], "", ""),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len(), "{all:?}");
+        assert_eq!(of(&[], "", "far"), all[4]);
+        point_to("tcp://two");
+        assert_ne!(of(&[], "", "far"), all[4]);
+        assert_ne!(of(&["--context", "far"], "", ""), all[5]);
+        assert_eq!(of(&[], "tcp://a", ""), all[3]);
     }
 
     #[test]

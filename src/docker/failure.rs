@@ -39,13 +39,22 @@ pub fn nonsense(docker: &Docker, asked: &[&str], problem: &str) -> Error {
         .hint("see it by hand:", docker.shown(asked.iter().copied()))
 }
 
-/// The error for something behind the socket that is no Docker Engine, podman's service say.
+/// The error for an engine that is not Docker's: `name` is what it calls itself.
 #[must_use]
-pub fn no_docker_engine(docker: &Docker) -> Error {
-    Error::new("what answers is not Docker's own engine, and may start containers with another runtime than it is asked for")
-        .hint("see what it is:", docker.shown(["version"]))
-        .hint("podman runs gVisor by itself, where runsc is installed:", "podman --runtime=runsc run …")
-        .hint("or use a context whose daemon is a Docker Engine:", "docker context ls")
+pub fn no_docker_engine(name: &str) -> Error {
+    let error = Error::new(format!(
+        "the daemon is {}, not a Docker Engine: it ignores the runtime that a container requests",
+        plain(name)
+    ))
+    .kind(Kind::NoGvisor)
+    .hint("use a context whose daemon is a Docker Engine:", "docker context ls");
+    if name.to_ascii_lowercase().contains("podman") {
+        return error.hint(
+            "or let podman run gVisor by itself, where runsc is installed:",
+            "podman --runtime=runsc run …",
+        );
+    }
+    error
 }
 
 /// The error for a daemon that took longer than `limit`.

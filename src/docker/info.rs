@@ -30,6 +30,13 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// Whether the daemon says what it is. dockerd answers `{}` for a runtime that is registered by
+    /// `runtimeType` (26.1 and 28.5 seen).
+    #[must_use]
+    pub fn is_stated(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// The annotations in the binary's own `features`, if the daemon asked it.
     #[must_use]
     pub fn feature_annotations(&self) -> Option<serde_json::Map<String, Value>> {

@@ -10,6 +10,7 @@ use crate::docker::{ask, failure};
 use crate::error::Error;
 use crate::gvisor::detect::{self, Identity};
 use crate::gvisor::proof::HostProcess;
+use crate::gvisor::shim;
 use crate::ui::{plain, shown};
 
 const ID: &str = "container.gvisor";
@@ -94,7 +95,7 @@ fn inspect(docker: &Docker, container: &str, limit: Duration) -> anyhow::Result<
 
 fn is_gvisor(docker: &Docker, runtime: &str, limit: Duration) -> bool {
     let known = ask::runtimes(docker, limit).unwrap_or_default();
-    runtime == detect::SHIM_TYPE
+    runtime == shim::TYPE
         || known.get(runtime).is_some_and(|known| detect::identify(runtime, known) == Identity::Gvisor)
 }
 

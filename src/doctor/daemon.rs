@@ -1,10 +1,30 @@
 //! The daemon: who it is and what is special about it.
 
+use std::time::Duration;
+
 use super::Daemon;
 use super::check::Check;
-use crate::docker::failure;
+use crate::docker::client::Docker;
+use crate::docker::{ask, failure};
 use crate::gvisor::detect::{self, Identity};
 use crate::gvisor::instructions::Platform;
+
+/// What answers as the Docker daemon. `false` if that is certainly another engine.
+pub(super) fn engine(docker: &Docker, daemon: &Daemon, limit: Duration, sink: &mut dyn FnMut(Check)) -> bool {
+    let (id, what) = ("daemon.engine", "the engine that answers");
+    let runtimes = daemon.info.runtimes.clone().unwrap_or_default();
+    let other = || ask::other_engine(docker, limit).ok().flatten();
+    if daemon.is_dockerd {
+        sink(Check::ok(id, what, "dockerd, a process of this machine"));
+    } else if let Some(name) = (!ask::lists_shims(&runtimes)).then(other).flatten() {
+        sink(super::client::broken(id, what, &failure::no_docker_engine(&name).into()));
+        return false;
+    } else {
+        let seen = "no dockerd of this machine: only a container can prove that it gets the runtime that it requests";
+        sink(Check::ok(id, what, seen));
+    }
+    true
+}
 
 pub(super) fn check(daemon: &Daemon, sink: &mut dyn FnMut(Check)) {
     let info = &daemon.info;
@@ -130,8 +150,14 @@ mod tests {
 
     fn seen(info: Info, endpoint: &str) -> Vec<Check> {
         let platform = Platform::of(&info, endpoint);
-        let daemon =
-            Daemon { info, endpoint: endpoint.into(), platform, process: None, service: Service::default() };
+        let daemon = Daemon {
+            info,
+            endpoint: endpoint.into(),
+            platform,
+            process: None,
+            service: Service::default(),
+            is_dockerd: false,
+        };
         let mut checks = Vec::new();
         check(&daemon, &mut |check| checks.push(check));
         checks

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::config_file::ConfigFile;
-use crate::docker::daemon::DaemonProcess;
+use crate::docker::daemon::{DaemonProcess, is_dockerd};
 use crate::docker::info::Info;
 use crate::docker::run_line::Ours;
 use crate::docker::service::Service;
@@ -62,6 +62,8 @@ struct Daemon {
     process: Option<DaemonProcess>,
     /// Whom its administrator's commands go to.
     service: Service,
+    /// Whether it certainly is a dockerd: root's as above, or a rootless one of this user's.
+    is_dockerd: bool,
 }
 
 impl Daemon {
@@ -91,6 +93,10 @@ pub fn examine(wanted: &Wanted<'_>, sink: &mut dyn FnMut(Check)) -> Verdict {
     };
     // Checks name the commands for the system's daemon.
     let mut note = |check: Check| note(check.commands(|command| daemon.service.command(command)));
+    if !daemon::engine(&docker, &daemon, detect_limit(context), &mut note) {
+        note(Check::skip("proof", "a sandbox starts", "not tried: it would start outside of gVisor"));
+        return Verdict::Ill;
+    }
     daemon::check(&daemon, &mut note);
     let gvisors = runtimes::check(context, &daemon, &mut note);
     host::check(&daemon, &gvisors, &mut note);
@@ -140,9 +146,10 @@ fn reach(context: &Context, docker: &Docker, sink: &mut dyn FnMut(Check)) -> Opt
         // A named context may lead to a socket too.
         endpoint.strip_prefix("unix://").map(std::path::PathBuf::from)
     });
-    let process = socket.and_then(|socket| DaemonProcess::serving(&socket));
+    let process = socket.as_deref().and_then(DaemonProcess::serving);
+    let is_dockerd = socket.as_deref().is_some_and(is_dockerd);
     let service = Service::of(&info, process.as_ref());
-    Some(Daemon { platform: Platform::of(&info, &endpoint), info, endpoint, process, service })
+    Some(Daemon { platform: Platform::of(&info, &endpoint), info, endpoint, process, service, is_dockerd })
 }
 
 /// The user's limit for the daemon's answers; the usual one where the settings are broken.

@@ -33,7 +33,7 @@ pub(super) fn check(
                 Proof::Proven { kept, .. } if network == Network::Without => kept,
                 _ => None,
             };
-            let check = told(gvisor, network, proof, daemon.is_local());
+            let check = told(gvisor, network, proof, daemon);
             proven &= check.result == Outcome::Ok;
             sink(check);
             if let Some(kept) = kept {
@@ -79,7 +79,7 @@ fn read_only(wanted: &Wanted<'_>, gvisor: &Gvisor, kept: Kept) -> Check {
     }
 }
 
-fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
+fn told(gvisor: &Gvisor, network: Network, proof: Proof, daemon: &Daemon) -> Check {
     let (id, how) = match network {
         Network::Without => ("proof.without-network", "without network"),
         Network::Default => ("proof.with-network", "with Docker's default network"),
@@ -88,7 +88,7 @@ fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
     match proof {
         Proof::Proven { how: How::Host, evidence, .. } => Check::ok(id, what, evidence),
         Proof::Proven { how: How::Inside, evidence, .. } => {
-            let why = if local {
+            let why = if daemon.is_local() {
                 "its process cannot be read"
             } else {
                 "the daemon's processes cannot be seen from here"
@@ -96,10 +96,18 @@ fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
             Check::ok(id, what, format!("{evidence}; {why}"))
         }
         Proof::NotGvisor { evidence } => {
-            Check::fail(id, what, format!("it started, and not in gVisor: {evidence}")).fix(
-                "Register gVisor itself under this name, and reload:",
-                ["sudo runsc install", "sudo systemctl reload docker"],
-            )
+            let check = Check::fail(id, what, format!("it started, and not in gVisor: {evidence}"));
+            if daemon.is_dockerd {
+                check.fix(
+                    "Register gVisor itself under this name, and reload:",
+                    ["sudo runsc install", "sudo systemctl reload docker"],
+                )
+            } else {
+                check.fix(
+                    "What answers may ignore the runtime that a container requests. Use a Docker Engine with gVisor:",
+                    ["docker context ls"],
+                )
+            }
         }
         Proof::Failed { text, failure, left } => {
             let check = Check::fail(id, what, text);

@@ -8,6 +8,7 @@ use crate::gvisor::arguments;
 use crate::gvisor::binary::Binary;
 use crate::gvisor::detect::{self, Choice, Identity};
 use crate::gvisor::rules;
+use crate::gvisor::shim;
 use crate::ui::shell_line;
 
 /// A registered runtime that is gVisor.
@@ -27,13 +28,20 @@ pub(super) struct Gvisor {
 }
 
 pub(super) fn check(context: &Context, daemon: &Daemon, sink: &mut dyn FnMut(Check)) -> Vec<Gvisor> {
-    let known = daemon.info.runtimes.clone().unwrap_or_default();
+    let mut known = daemon.info.runtimes.clone().unwrap_or_default();
+    let configured = daemon.process.as_ref().and_then(shim::configured);
+    shim::complete(&mut known, configured.as_ref());
     let choice = detect::choose(&known, None);
     let mut gvisors = Vec::new();
     for (name, runtime) in &known {
         match detect::identify(name, runtime) {
-            Identity::Gvisor => {
+            // Where only a proof can tell, there is one.
+            identity @ (Identity::Gvisor | Identity::Unstated) => {
                 let chosen = matches!(&choice, Choice::Use { name: chosen, .. } if chosen == name);
+                if identity == Identity::Unstated && !chosen {
+                    sink(unstated(context, name));
+                    continue;
+                }
                 let gvisor = read(context, daemon, name, runtime, chosen);
                 registered(daemon, &gvisor, runtime, sink);
                 arguments_of(daemon, &gvisor, sink);
@@ -76,7 +84,8 @@ fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dy
         match (runtime.path.as_deref().filter(|path| !path.is_empty()), runtime.runtime_type.as_deref()) {
             (Some(path), _) => path.to_owned(),
             (None, Some(shim)) => format!("the shim {shim}"),
-            (None, None) => "no path".to_owned(),
+            (None, None) if runtime.is_stated() => "no path".to_owned(),
+            (None, None) => "a type that the daemon does not report".to_owned(),
         };
     let args = if gvisor.args.is_empty() { "no arguments".to_owned() } else { shell_line(&gvisor.args) };
     let platform = arguments::platform(&gvisor.args).unwrap_or_else(|| "its default".to_owned());
@@ -141,6 +150,13 @@ fn arguments_of(daemon: &Daemon, gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
                 .fix("Take it out of `runtimeArgs` if you do not need it:", [edit]),
         );
     }
+}
+
+fn unstated(context: &Context, name: &str) -> Check {
+    let seen = "registered by `runtimeType`, which the daemon does not report";
+    let run = context.command_line(["run", &format!("--runtime={name}"), "--rm", "busybox", "dmesg"]);
+    Check::warn("runtime.unstated", format!("runtime `{name}`"), seen)
+        .fix("If it is gVisor, name it, to have it proven:", [run])
 }
 
 fn impostor(name: &str, runtime: &Runtime, why: &str) -> Check {

@@ -2,12 +2,11 @@
 
 use std::ffi::OsStr;
 
+use super::shim;
 use crate::docker::info::{Runtime, Runtimes};
 
 /// The name under which gVisor's own documentation registers it.
 pub const USUAL_NAME: &str = "runsc";
-/// gVisor's containerd shim. Works without registration where it is on the daemon's PATH.
-pub const SHIM_TYPE: &str = "io.containerd.runsc.v1";
 
 /// runc states its version there in its `features`. Source: opencontainers/runc `features.go`.
 const RUNC_VERSION: &str = "org.opencontainers.runc.version";
@@ -19,6 +18,8 @@ const GVISOR_PREFIX: &str = "dev.gvisor.";
 pub enum Identity {
     /// Its own features, its shim's type or its binary say gVisor.
     Gvisor,
+    /// Nobody says what it is: only a proof can tell. See [`shim`].
+    Unstated,
     /// It is named like gVisor and is something else, for the reason given.
     Impostor(&'static str),
     /// Another runtime.
@@ -28,8 +29,11 @@ pub enum Identity {
 /// What `name`, registered as `runtime`, is.
 #[must_use]
 pub fn identify(name: &str, runtime: &Runtime) -> Identity {
+    if !runtime.is_stated() {
+        return Identity::Unstated;
+    }
     let binary = binary_of(runtime);
-    let claims = name == USUAL_NAME || name == SHIM_TYPE || binary.is_some_and(is_runsc);
+    let claims = name == USUAL_NAME || name == shim::TYPE || binary.is_some_and(is_runsc);
     let no = |why| if claims { Identity::Impostor(why) } else { Identity::Other };
     if let Some(annotations) = runtime.feature_annotations() {
         if annotations.contains_key(RUNC_VERSION) {
@@ -42,7 +46,7 @@ pub fn identify(name: &str, runtime: &Runtime) -> Identity {
     match (binary, runtime.runtime_type.as_deref()) {
         (Some(binary), _) if is_runsc(binary) => Identity::Gvisor,
         (Some(_), _) => no("its binary is not runsc"),
-        (None, Some(SHIM_TYPE)) => Identity::Gvisor,
+        (None, Some(kind)) if shim::is_gvisor(kind) => Identity::Gvisor,
         (None, _) => no("nothing in its registration names runsc"),
     }
 }
@@ -97,11 +101,11 @@ pub fn choose(runtimes: &Runtimes, named: Option<&OsStr>) -> Choice {
         let name = named.to_string_lossy().into_owned();
         return match runtimes.get(&name) {
             Some(runtime) => match identify(&name, runtime) {
-                Identity::Gvisor => using(&name, runtime, "asked for"),
+                Identity::Gvisor | Identity::Unstated => using(&name, runtime, "asked for"),
                 Identity::Impostor(why) => Choice::NamedIsOther { name, impostor: Some(why) },
                 Identity::Other => Choice::NamedIsOther { name, impostor: None },
             },
-            None if name == SHIM_TYPE => {
+            None if name == shim::TYPE => {
                 Choice::Use { name, why: "asked for: gVisor's own containerd shim".into() }
             }
             None => Choice::NamedIsMissing { name },
@@ -109,7 +113,7 @@ pub fn choose(runtimes: &Runtimes, named: Option<&OsStr>) -> Choice {
     }
     if let Some(runtime) = runtimes.get(USUAL_NAME) {
         return match identify(USUAL_NAME, runtime) {
-            Identity::Gvisor => using(USUAL_NAME, runtime, "registered"),
+            Identity::Gvisor | Identity::Unstated => using(USUAL_NAME, runtime, "registered"),
             Identity::Impostor(why) => Choice::Impostor { why },
             Identity::Other => Choice::Nothing,
         };
@@ -124,6 +128,7 @@ fn using(name: &str, runtime: &Runtime, how: &str) -> Choice {
     let what = match (binary_of(runtime), runtime.runtime_type.as_deref()) {
         (Some(binary), _) => format!("its binary is {binary}"),
         (None, Some(shim)) => format!("its type is {shim}"),
+        (None, None) if !runtime.is_stated() => "the daemon does not report its type".to_owned(),
         (None, None) => "its features name gVisor".to_owned(),
     };
     Choice::Use { name: name.to_owned(), why: format!("{how}; {what}") }
@@ -162,6 +167,7 @@ mod tests {
             Some("gv".into())
         );
         assert_eq!(find(json!({"gv": {"runtimeType": "io.containerd.runsc.v1"}})), Some("gv".into()));
+        assert_eq!(find(json!({"gv": {"runtimeType": "/opt/containerd-shim-runsc-v1"}})), Some("gv".into()));
         assert_eq!(
             find(json!({"gv": {"path": "/x", "status": features("dev.gvisor.flag.debug")}})),
             Some("gv".into())
@@ -184,11 +190,20 @@ mod tests {
             json!({"path": "runc"}),
             json!({"path": "/usr/bin/runsc", "status": features(RUNC_VERSION)}),
             json!({"runtimeType": "io.containerd.runc.v2"}),
-            json!({}),
+            json!({"runtimeType": "containerd-shim-runsc-v1"}),
         ] {
             let seen = choose(&runtimes(json!({"runsc": impostor, "zz": {"path": "/opt/runsc"}})), None);
             assert!(matches!(seen, Choice::Impostor { .. }), "{seen:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_says_anything_of_is_taken_only_by_its_name() {
+        let known = runtimes(json!({"runsc": {}, "kata": {}}));
+        assert_eq!(identify("runsc", &known["runsc"]), Identity::Unstated);
+        assert_eq!(name_of(choose(&known, None)), Some("runsc".into()));
+        assert_eq!(name_of(choose(&known, Some(OsStr::new("kata")))), Some("kata".into()));
+        assert_eq!(choose(&runtimes(json!({"kata": {}})), None), Choice::Nothing);
     }
 
     #[test]
@@ -197,7 +212,7 @@ mod tests {
             runtimes(json!({"runc": {"path": "runc"}, "runsc": {"path": "runc"}, "gv": {"path": "runsc"}}));
         let choose = |name: &str| choose(&known, Some(OsStr::new(name)));
         assert_eq!(name_of(choose("gv")), Some("gv".into()));
-        assert_eq!(name_of(choose(SHIM_TYPE)), Some(SHIM_TYPE.into()));
+        assert_eq!(name_of(choose(shim::TYPE)), Some(shim::TYPE.into()));
         assert_eq!(choose("runc"), Choice::NamedIsOther { name: "runc".into(), impostor: None });
         assert!(matches!(choose("runsc"), Choice::NamedIsOther { impostor: Some(_), .. }));
         assert_eq!(choose("nope"), Choice::NamedIsMissing { name: "nope".into() });

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::detect::{Identity, identify};
+use super::shim;
 use crate::docker::daemon::{DaemonProcess, key};
 use crate::docker::info::{Runtime, Runtimes};
 
@@ -53,6 +54,12 @@ impl Memory {
         }
     }
 
+    /// What the daemon's configuration registers as it is on disk now.
+    #[must_use]
+    pub fn configured(&self) -> Option<Runtimes> {
+        shim::configured(&self.daemon)
+    }
+
     /// Remembers what the daemon answered. Failing to is no error: the next start asks again.
     pub fn keep(&self, runtimes: &Runtimes) {
         let runtimes = self.confirmed(runtimes.clone());
@@ -69,7 +76,7 @@ impl Memory {
     /// Those of `runtimes` that are gVisor and that the configuration registers likewise. If the
     /// configuration names an impostor, nothing is: that is for the daemon itself to answer.
     fn confirmed(&self, runtimes: Runtimes) -> Runtimes {
-        let Some(configured) = self.daemon.configured_runtimes() else { return Runtimes::new() };
+        let Some(configured) = self.configured() else { return Runtimes::new() };
         if configured.iter().any(|(name, runtime)| matches!(identify(name, runtime), Identity::Impostor(_))) {
             return Runtimes::new();
         }

@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod binary;
 pub mod detect;
+pub mod enforcement;
 pub mod failures;
 pub mod instructions;
 pub mod kept;
@@ -11,3 +12,4 @@ pub mod probe;
 pub mod processes;
 pub mod proof;
 pub mod rules;
+pub mod shim;

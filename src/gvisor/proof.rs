@@ -4,11 +4,14 @@
 //! Whatever happens, container, image and the processes of a runtime that hangs are gone when
 //! [`prove`] returns, and what could not be removed is named.
 
+pub mod apart;
 mod hanging;
 
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use super::failures::{self, Failure};
 use super::kept::Kept;
@@ -48,7 +51,7 @@ impl Network {
 }
 
 /// How far a proof reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum How {
     /// The container's process on this machine is gVisor's sandbox, and its kernel is gVisor's.
     Host,
@@ -57,7 +60,7 @@ pub enum How {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {
     /// The container started, and in gVisor.
     Proven {
@@ -78,6 +81,7 @@ pub enum Proof {
         /// What Docker said, unescaped.
         text: String,
         /// What that means, if it is known.
+        #[serde(skip)]
         failure: Option<&'static Failure>,
         /// As for [`Proof::Hangs`].
         left: Option<String>,

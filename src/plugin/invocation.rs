@@ -9,6 +9,7 @@ use super::metadata;
 use crate::docker::flags::Flags;
 use crate::docker::grammar;
 use crate::error::Error;
+use crate::gvisor::proof::apart;
 use crate::sandbox::expiry;
 use crate::sandbox::minder;
 use crate::sandbox::names::updater;
@@ -40,6 +41,8 @@ pub enum Call {
     Minder(String, Vec<OsString>),
     /// We called ourselves, to remove what has expired: the words behind the argument.
     Prune(Vec<OsString>),
+    /// We called ourselves, to prove a runtime: the words behind the argument.
+    Prove(Vec<OsString>),
     /// A command: the words behind `sandbox`. `help run` stands for `run --help`.
     Command(Vec<OsString>),
 }
@@ -82,6 +85,9 @@ impl Invocation {
         }
         if is(0, expiry::COMMAND) {
             return Ok(plain(Call::Prune(args[1..].to_vec())));
+        }
+        if is(0, apart::COMMAND) {
+            return Ok(plain(Call::Prove(args[1..].to_vec())));
         }
         // Docker's `-h`, which it hides since 18.09; it comes to us only in a direct call.
         if is(0, "-h") {

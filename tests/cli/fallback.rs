@@ -125,7 +125,7 @@ exit 0
 --- stdout
 started
 --- stderr
-docker sandbox: mode `none`, decided by `--no-sandbox` on the command line; Docker's own choice, `gvisor`, is gVisor all the same: this container is sandboxed
+docker sandbox: warning: this container may NOT be in gVisor, which nothing has proven here: mode `none`, decided by `--no-sandbox` on the command line
 --- docker was called
 docker info --format '{{json .}}'
 docker run img
@@ -142,7 +142,11 @@ docker info --format '{{json .}}'
 docker run --runtime=runc img
 
 "#]]);
+    // Proven by an earlier start.
     let test = TestEnvironment::without_gvisor("gvisor");
+    for runtime in ["runsc", "io.containerd.runsc.v1"] {
+        assert_eq!(test.docker(&format!("sandbox create --runtime={runtime} img")).code, Some(0));
+    }
     test.docker("sandbox run --no-sandbox --runtime=runsc img").is(str![[r#"
 exit 0
 --- stdout

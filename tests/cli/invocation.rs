@@ -51,6 +51,7 @@ exit 0
 started
 --- docker was called
 docker --context x info --format '{{json .Runtimes}}'
+docker --context x context inspect --format '{{.Endpoints.docker.Host}}'
 docker --context x run --rm --runtime=runsc img
 
 "#]]);
@@ -60,6 +61,7 @@ exit 0
 started
 --- docker was called
 docker --context=x -c y -cz -c=w info --format '{{json .Runtimes}}'
+docker --context=x -c y -cz -c=w context inspect --format '{{.Endpoints.docker.Host}}'
 docker --context=x -c y -cz -c=w run --runtime=runsc img
 
 "#]]);
@@ -69,6 +71,7 @@ exit 0
 started
 --- docker was called
 docker -H tcp://a:1 -Htcp://b:2 --host=tcp://c:3 --host tcp://d:4 info --format '{{json .Runtimes}}'
+docker -H tcp://a:1 -Htcp://b:2 --host=tcp://c:3 --host tcp://d:4 context inspect --format '{{.Endpoints.docker.Host}}'
 docker -H tcp://a:1 -Htcp://b:2 --host=tcp://c:3 --host tcp://d:4 run --runtime=runsc img
 
 "#]]);
@@ -81,17 +84,16 @@ docker -D -l debug --log-level=warn -Dlinfo info --format '{{json .Runtimes}}'
 docker -D -l debug --log-level=warn -Dlinfo create --runtime=runsc img
 
 "#]]);
-    test.docker("--tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c sandbox run img").is(str![[
-        r#"
+    test.docker("--tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c sandbox run img").is(str![[r#"
 exit 0
 --- stdout
 started
 --- docker was called
 docker --tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c info --format '{{json .Runtimes}}'
+docker --tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c context inspect --format '{{.Endpoints.docker.Host}}'
 docker --tls --tlsverify=false --tlscacert a --tlscert=b --tlskey c run --runtime=runsc img
 
-"#
-    ]]);
+"#]]);
     test.docker("--config /c --debug=false sandbox run img").is(str![[r#"
 exit 0
 --- stdout
@@ -153,6 +155,7 @@ started
 --- docker was called
 docker -c x run --help
 docker -c x info --format '{{json .Runtimes}}'
+docker -c x context inspect --format '{{.Endpoints.docker.Host}}'
 docker -c x run --runtime=runsc --new v --runtime=runsc img
 
 "#]]);
@@ -167,6 +170,7 @@ exit 0
 started
 --- docker was called
 docker --context x -D info --format '{{json .Runtimes}}'
+docker --context x -D context inspect --format '{{.Endpoints.docker.Host}}'
 docker --context x -D run --rm --runtime=runsc img
 
 "#]]);

@@ -35,6 +35,7 @@ created
 docker sandbox: warning: ignored `sandbox: none` in `[ROOT]/work/repo/agent.yaml` line 1: a project may not weaken the sandbox by itself; if you trust it: docker-sandbox --context x trust [ROOT]/work/repo/agent.yaml
 --- docker was called
 docker --context x info --format '{{json .Runtimes}}'
+docker --context x context inspect --format '{{.Endpoints.docker.Host}}'
 docker --context x create --runtime=runsc img
 
 "#]]);

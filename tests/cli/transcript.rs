@@ -98,6 +98,12 @@ impl Transcript {
         self
     }
 
+    /// Asserts that a container was started, and nothing said.
+    #[track_caller]
+    pub(crate) fn started(&self) {
+        assert!(self.code == Some(0) && self.stderr.is_empty(), "{}", self.text);
+    }
+
     /// What every refusal promises: docker's exit code for it, nothing on stdout, no container
     /// started, and a command that fixes it at the end.
     #[track_caller]

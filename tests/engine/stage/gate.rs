@@ -53,6 +53,18 @@ impl Gate {
         wait_until("who waits at the gate hangs up", || self.gone.load(Ordering::SeqCst) > 0);
     }
 
+    /// How many requests had the marker.
+    pub(crate) fn questions(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Holds them back again.
+    pub(crate) fn close(&self) {
+        self.waiting.store(0, Ordering::SeqCst);
+        self.gone.store(0, Ordering::SeqCst);
+        self.opened.store(false, Ordering::SeqCst);
+    }
+
     /// Lets everything pass from now on.
     pub(crate) fn open(&self) {
         self.opened.store(true, Ordering::SeqCst);

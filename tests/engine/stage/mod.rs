@@ -1,6 +1,7 @@
 //! The words that scenarios are written in.
 
 pub(crate) mod attack;
+pub(crate) mod disguise;
 pub(crate) mod engines;
 pub(crate) mod gate;
 pub(crate) mod mirror;

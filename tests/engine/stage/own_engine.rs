@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Engine, IMAGE, wait_until};
 
+const PODMAN: &str = "podman";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/engine.sh");
 
 /// An engine of its own, Debian 13's if nothing else is said. Stopped and removed when dropped.
@@ -32,11 +33,25 @@ impl OwnEngine {
         own
     }
 
+    /// podman's service, which is no Docker Engine.
+    pub(crate) fn podman() -> Self {
+        Self::start_suite(PODMAN, "")
+    }
+
+    /// The folder that is first on its PATH.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.engine.dir.join("bin")
+    }
+
     fn begin(&self, runtimes: &str) {
         let cache = Engine::named("trixie").cache();
         let cache = cache.to_str().unwrap();
         let dir = self.engine.dir.to_str().unwrap();
-        script(&["start", dir, &self.suite, cache, "--runtimes", runtimes]);
+        if self.suite == PODMAN {
+            script(&["podman", dir, cache]);
+        } else {
+            script(&["start", dir, &self.suite, cache, "--runtimes", runtimes]);
+        }
         script(&["image", &self.engine.host(), IMAGE, cache]);
     }
 
