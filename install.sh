@@ -19,6 +19,9 @@ Builds docker-sandbox and installs it as a Docker CLI plugin: `docker sandbox ru
   -h, --help     show this
 
 DESTDIR, if set, is put before the folder of --system, for those who make packages.
+
+Root runs nothing that another user could change. So --system builds as the user whose source code it is, and needs
+root only for the last step: run it without sudo, and it prints the command that is run with it.
 USAGE
 }
 
@@ -54,6 +57,122 @@ quoted() { # quoted WORD: as it can be pasted into a shell
     esac
 }
 
+# --- what root may run -----------------------------------------------------------------------------------------------
+
+# `command -p` looks where the system has its own programs, whatever PATH is: sudo may have left root the user's.
+is_root() {
+    [ "$(command -p id -u)" = 0 ]
+}
+
+# Whether this, a line of `ls -ldn`, is root's and nobody else may write to it. Others may add to a sticky directory,
+# unless a path ends there.
+roots() { # roots LINE [end]
+    ends=${2:-}
+    set -f
+    # shellcheck disable=SC2086 # Mode, links, owner, group, and more that does not matter.
+    set -- $1
+    set +f
+    [ "${3:-}" = 0 ] || return 1
+    case $ends$1 in
+    l* | d????????[tT]*) return 0 ;;
+    esac
+    case $1 in
+    ????????w*) return 1 ;;
+    ?????w*) [ "$4" = 0 ] ;;
+    esac
+}
+
+# Whether nobody but root can change what is at PATH, which is absolute: each directory on the way, each link and the
+# file itself. What is not there yet is its directory's matter. A subshell, for it calls itself for what a link leads to.
+only_roots() ( # only_roots PATH [LINKS]
+    left=$1 at='' links=${2:-0}
+    [ "$links" -lt 40 ] || exit 1
+    while :; do
+        about=$(command -p ls -ldn "${at:-/}" 2>/dev/null) || exit 1
+        while [ "$left" != "${left#/}" ]; do left=${left#/}; done
+        part=${left%%/*} left=${left#"${left%%/*}"}
+        case $part in
+        '') break ;;
+        .) continue ;;
+        ..) exit 1 ;;
+        esac
+        roots "$about" || exit 1
+        next=$at/$part
+        if [ -L "$next" ]; then
+            roots "$(command -p ls -ldn "$next")" || exit 1
+            target=$(command -p readlink "$next") || exit 1
+            # Leading dots only: behind a name they depend on whether that is a link.
+            case $target in /*) from='' ;; *) from=$at ;; esac
+            while :; do
+                case $target in
+                ../*) from=${from%/*} target=${target#../} ;;
+                ./*) target=${target#./} ;;
+                *) break ;;
+                esac
+            done
+            only_roots "$from/$target$left" $((links + 1))
+            exit
+        elif [ -d "$next" ]; then
+            at=$next
+        elif there "$next"; then
+            roots "$(command -p ls -ldn "$next")" end
+            exit
+        else
+            break
+        fi
+    done
+    roots "$about" end
+)
+
+may_run() { # may_run PROGRAM: root what only root can change, anybody else what they like
+    ! is_root || only_roots "$1"
+}
+
+roots_path() { # PATH without what others could put programs into
+    printf '%s\n' "$PATH" | command -p tr ':' '\n' | while read -r place; do
+        case $place in
+        /*) if only_roots "$place"; then printf '%s:' "$place"; fi ;;
+        esac
+    done
+}
+
+refuse_users_folder() { # what root puts there, another user could exchange for what root runs next
+    if ! is_root || only_roots "$folder"; then return; fi
+    if [ "$system" = no ]; then
+        fail "other users than root can change \`$folder\`; nothing was changed" \
+            'install into your own home folder without sudo' "$again"
+    fi
+    fail "other users than root can change \`$folder\`; nothing was changed" \
+        'see which part of it is whose, and give that to root' "namei -l $(quoted "$folder")"
+}
+
+# The first folder on the way to FOLDER that others may add to, else FOLDER: cargo looks in each for its configuration.
+outermost() { # outermost FOLDER
+    place=$1
+    while [ "$place" != / ]; do
+        place=$(dirname "$place")
+        if ! only_roots "${place%/}/.cargo"; then
+            printf '%s\n' "${place%/}"
+            return
+        fi
+    done
+    printf '%s\n' "$1"
+}
+
+# Building runs what the source code, cargo's folders and the compiler say.
+refuse_users_source() {
+    # Root alone, in a container say, builds what it likes for itself.
+    if ! is_root || { [ "$system" = no ] && [ "${SUDO_UID:-0}" = 0 ]; }; then return; fi
+    foreign=$(command -p find "$source" \( ! -user 0 -o -perm -002 -o -perm -020 ! -group 0 \) ! -type l -print 2>/dev/null |
+        head -n 1)
+    for place in "$source" "${foreign:-/}" "${CARGO_TARGET_DIR:-$source/target}" "${CARGO_HOME:-${HOME:-/root}/.cargo}" \
+        "${RUSTUP_HOME:-${HOME:-/root}/.rustup}" "$(command -v cargo)" "$(outermost "$source")/.cargo"; do
+        case $place in /*) ;; *) place=$PWD/$place ;; esac
+        only_roots "$place" || fail "other users than root can change \`$place\`, and building runs what is in there" \
+            'build as the user whose it is, without sudo; that ends with the command for the last step' "$base"
+    done
+}
+
 # --- whose is it -----------------------------------------------------------------------------------------------------
 
 # The one place where our vendor's name stands is what the plugin itself answers with.
@@ -83,6 +202,10 @@ find_owner() { # find_owner PATH
         owner='a folder'
         return
     fi
+    if ! may_run "$1"; then
+        owner='one that other users than root can change, so it was not asked whose it is'
+        return
+    fi
     vendor=$(vendor_of "$1") || vendor=''
     if [ "$vendor" = "$our_vendor" ]; then
         owner=ours
@@ -100,7 +223,7 @@ find_owner() { # find_owner PATH
 # --- what Docker would take instead ----------------------------------------------------------------------------------
 
 extra_folders() { # cliPluginsExtraDirs of config.json, one a line; there may be no jq
-    [ -f "$config/config.json" ] || return 0
+    if ! [ -f "$config/config.json" ] || ! may_run "$config/config.json"; then return; fi
     # The line ends with a newline again: what comes next must not be glued to it.
     { tr '\n\t' '  ' <"$config/config.json" && echo; } |
         sed -n 's/.*"cliPluginsExtraDirs"[ ]*:[ ]*\[\([^]]*\)\].*/\1/p' |
@@ -151,6 +274,7 @@ build() { # build: sets `binary`
     command -v cargo >/dev/null 2>&1 || fail '`cargo` is not on PATH, and building needs it' \
         'install Rust from https://rustup.rs, then put it on PATH' '. "$HOME/.cargo/env"' \
         'or install a binary that you have' "$self --binary FILE"
+    refuse_users_source
     triple=$(rustc -vV | sed -n 's/^host: //p')
     target=${CARGO_TARGET_DIR:-$source/target}
     # A static binary runs wherever the CLI does. The target is named because without it the flags would also apply to
@@ -202,6 +326,7 @@ refuse_unwritable() {
 }
 
 install_plugin() {
+    refuse_users_folder
     find_owner "$plugin"
     case $owner in
     ours | nobody) ;;
@@ -261,6 +386,9 @@ show_version() {
         note "    mv $(quoted "$shadow") $(quoted "$(dirname "$shadow")/.docker-sandbox.old")"
     elif ! command -v docker >/dev/null 2>&1; then
         note 'install.sh: `docker` is not on PATH yet; with it, the plugin is `docker sandbox`'
+    elif ! may_run "$(command -v docker)" || ! may_run "$config"; then
+        # Docker runs each plugin that it finds, to ask it for its name.
+        note "install.sh: \`docker\` was not started: as root it would run what other users can put into \`$config\`"
     elif docker sandbox version; then
         return
     else
@@ -272,6 +400,7 @@ show_version() {
 # --- uninstall -------------------------------------------------------------------------------------------------------
 
 uninstall_plugin() {
+    refuse_users_folder
     find_owner "$plugin"
     case $owner in
     nobody)
@@ -296,6 +425,12 @@ uninstall_plugin() {
 
 # --- arguments -------------------------------------------------------------------------------------------------------
 
+if is_root; then
+    PATH=$(roots_path)
+    PATH=${PATH%:}
+    PATH=${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}
+    export PATH
+fi
 self=$(quoted "$0")
 source=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
 metadata=$source/plugin-metadata/metadata.json
@@ -331,6 +466,8 @@ else
     [ -n "$config" ] || fail 'neither DOCKER_CONFIG nor HOME is set' 'say where your home folder is' "HOME=/path/to/home $self"
     folder=$config/cli-plugins
 fi
+case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
+case $config in /* | '') ;; *) config=$PWD/$config ;; esac
 plugin=$folder/docker-sandbox
 # Docker takes no file for a plugin whose name does not start with `docker-`.
 backup=$folder/.docker-sandbox.backup

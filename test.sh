@@ -79,6 +79,7 @@ trixie     trixie
 bare       trixie    --runtimes none
 sid        sid
 sid-store  sid       --image-store containerd
+rootless   rootless
 LIST
     if [ -n "$given" ]; then printf 'given trixie --runsc %s\n' "$given"; fi
 }
@@ -128,7 +129,7 @@ make_ready() {
     name=$1 suite=$2
     shift 2
     if as_root scripts/engine.sh start "$work/$name" "$suite" "$cache" "$@" >"$work/log" 2>&1 &&
-        scripts/engine.sh image "unix://$work/$name/docker.sock" sandbox-test:latest "$cache" >>"$work/log" 2>&1; then
+        as_root scripts/engine.sh image "unix://$work/$name/docker.sock" sandbox-test:latest "$cache" >>"$work/log" 2>&1; then
         printf '%s: %s\n' "$name" "$(as_root scripts/engine.sh versions "$work/$name")"
     elif moves "$suite"; then
         cp "$work/log" "$work/$name.absent"
@@ -142,6 +143,8 @@ make_ready() {
 
 start_engines() {
     step 'real engines'
+    # Rootless Docker's user gets to its files through it.
+    chmod 755 "$work"
     engines >"$work/engines"
     while read -r line; do
         # shellcheck disable=SC2086 # A list of words.

@@ -11,6 +11,7 @@ Usage: ./try.sh [--suite SUITE]
 
 Needs cargo, and root or sudo. If the Docker of this machine has no gVisor, a private engine from the distribution's
 packages is started, with a socket and folders of its own; nothing is installed, and the machine's Docker is not touched.
+Root starts it from a folder of root's own: from a copy of scripts/engine.sh, and from packages that root has fetched.
 
   --suite SUITE  whose packages: system (default: this distribution's), bookworm or trixie
   --clean        undo it all: engine, image, plugin, downloads
@@ -37,6 +38,18 @@ as_root() {
     if [ "$user" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# Nothing that root runs may lie where this user, or a container with a folder of this user's, can write. So root gets a
+# copy of the scripts once, and runs that, also for --clean.
+give_root_the_scripts() {
+    as_root /bin/sh -c 'umask 022 && rm -rf "$2/scripts" && mkdir -p "$2/scripts" &&
+        cp -R "$1/engine.sh" "$1/engine" "$2/scripts"' sh "$here/scripts" "$library"
+}
+
+root_engine() { # root_engine ARG...: engine.sh by root, whose programs are the system's
+    as_root /usr/bin/env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        ENGINE_MIRROR="${ENGINE_MIRROR:-}" /bin/sh -c 'umask 022 && exec "$@"' sh "$library/scripts/engine.sh" "$@"
+}
+
 # --- what is there ---------------------------------------------------------------------------------------------------
 
 # Whether the docker on PATH is Docker's and its daemon has gVisor. What else it may be is the plugin's to judge.
@@ -53,7 +66,7 @@ is_private() {
 }
 
 engine_answers() {
-    timeout 10 "$cache/$suite/root/usr/bin/docker" -H "unix://$engine/docker.sock" info >/dev/null 2>&1
+    timeout 10 "$packages/$suite/root/usr/bin/docker" -H "unix://$engine/docker.sock" info >/dev/null 2>&1
 }
 
 remember() { # remember NAME VALUE: for --clean
@@ -73,13 +86,15 @@ provide_engine() {
     if [ "$user" != 0 ] && ! command -v sudo >/dev/null 2>&1; then
         fail 'starting an engine needs root, and there is no `sudo`' 'run it as root' 'su -c ./try.sh'
     fi
-    echo "packages of the suite $suite, unpacked into $cache/$suite"
-    "$here/scripts/engine.sh" fetch "$suite" "$cache" >/dev/null
+    echo "packages of the suite $suite, unpacked into $packages/$suite"
+    give_root_the_scripts
+    remember library "$library"
+    root_engine fetch "$suite" "$packages" >/dev/null
     remember engine "$engine"
     if engine_answers; then
         echo "it is running already, in $engine"
     else
-        as_root "$here/scripts/engine.sh" start "$engine" "$suite" "$cache" --runtimes runsc --uplink >/dev/null
+        root_engine start "$engine" "$suite" "$packages" --runtimes runsc --uplink >/dev/null
         echo "it runs in $engine"
     fi
     # Docker gives its socket to root and the group docker, which a private engine has no members of.
@@ -93,7 +108,7 @@ provide_engine() {
 provide_docker() {
     if docker --version 2>/dev/null | grep -q '^Docker version' && docker info >/dev/null 2>&1; then return; fi
     mkdir -p "$state/bin"
-    ln -sf "$cache/$suite/root/usr/bin/docker" "$state/bin/docker"
+    ln -sf "$packages/$suite/root/usr/bin/docker" "$state/bin/docker"
     PATH=$state/bin:$PATH
     export PATH
     path_note="export PATH=\"$state/bin:\$PATH\""
@@ -118,9 +133,9 @@ install_plugin() {
 make_image() {
     step "Making a small image, $image"
     if [ -z "${DOCKER_HOST:-}" ] || ! is_private; then
-        "$here/scripts/engine.sh" fetch busybox "$cache" >/dev/null
+        "$here/scripts/engine.sh" fetch busybox "$state/packages" >/dev/null
         remember image machine
-        "$here/scripts/engine.sh" image - "$image" "$cache"
+        "$here/scripts/engine.sh" image - "$image" "$state/packages"
     else
         "$here/scripts/engine.sh" image "$DOCKER_HOST" "$image"
     fi
@@ -155,6 +170,7 @@ show_next() {
         printf '    %-12s %s\n' engine "$engine (running)"
     fi
     printf '    %-12s %s\n' downloads "$state"
+    if [ -d "$library" ]; then printf '    %-12s %s\n' "root's" "$library"; fi
     printf '    %-12s %s\n' image "$image"
     printf '\nTo remove it all:\n    %s/try.sh --clean\n' "$here"
 }
@@ -176,8 +192,20 @@ clean() {
             'look at it, and stop it by hand if it is one' "sudo $here/scripts/engine.sh stop DIR"
     fi
     if [ -n "$started" ] && [ -e "$started" ]; then
-        as_root "$here/scripts/engine.sh" stop "$started"
+        case $(readlink "$started/root") in
+        "$library"/*) ;;
+        *)
+            fail "the engine in \`$started\` was started from \`$(readlink "$started/root")\`, and root runs nothing from there" \
+                'have it use programs of root'"'"'s' "sudo ln -sfn $library/packages/$suite/root $started/root"
+            ;;
+        esac
+        [ -x "$library/scripts/engine.sh" ] || give_root_the_scripts
+        root_engine stop "$started"
         echo "stopped and removed the engine in $started"
+    fi
+    if [ -n "$(recall library)" ] && [ -e "$library" ]; then
+        as_root rm -rf "$library"
+        echo "removed $library"
     fi
     case $(recall plugin) in
     installed*) "$here/install.sh" --uninstall ;;
@@ -220,12 +248,18 @@ esac
 
 [ -n "${HOME:-}" ] || fail 'HOME is not set' 'say where your home folder is' 'HOME=/path/to/home ./try.sh'
 user=$(id -u)
+if [ "$user" = 0 ] && [ "${SUDO_UID:-0}" != 0 ]; then
+    fail 'with sudo it would build and install as root what is another user'"'"'s; it asks for root where it needs it' \
+        'run it without sudo' './try.sh'
+fi
 state=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-try
 sandbox_cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox
-cache=$state/packages
 plugins=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins
 # Not below the home folder, which may have a long name: a socket has at most 107 bytes.
 engine=/var/lib/docker-sandbox-try$([ "$user" = 0 ] || printf -- '-%s' "$user")
+# What root runs, and only root can write to.
+library=/var/cache/docker-sandbox-try$([ "$user" = 0 ] || printf -- '-%s' "$user")
+packages=$library/packages
 image=sandbox-try:latest
 path_note=''
 

@@ -9,14 +9,16 @@
 //! idle=MS        no command yet: it comes on standard input, within this time
 //! env=NAME=VALUE, unset=NAME
 //! discard=PATH   what is written below goes to memory; needs CAP_SYS_ADMIN
-//! workdir=PATH   the working folder, anew: the one there was is under that
+//! workdir=PATH   the working directory, entered when the command is about to begin: Docker would make a missing one, on
+//!                the host where that is mounted
 //! user=UID:GID   the command's, without capabilities; without it those of this process
+//! stdin          more words come on standard input, although there is a command: what nobody else may read
 //! report=WORD    that the command is about to begin, before its first byte, and how it ended, behind its last one
 //! hex            the command's words are written in hexadecimal digits: Docker passes text on, and they are none
 //! -- COMMAND [ARG…]
 //! ```
 //!
-//! On standard input come four bytes, a length, the lowest first, and as many bytes: words like these, each ended by
+//! On standard input come, where there is no command or `stdin` asks for it, four bytes, a length, the lowest first, and as many bytes: words like these, each ended by
 //! a zero. What follows them is the command's.
 
 #![no_std]
@@ -45,7 +47,9 @@ struct Plan {
     timeout: u64,
     grace: u64,
     idle: u64,
+    workdir: Option<Text>,
     user: Option<(u32, u32)>,
+    more: bool,
     report: Option<Text>,
     hex: bool,
     /// `NAME=VALUE`s, ended by a null pointer.
@@ -72,19 +76,22 @@ extern "C" fn begin(stack: *const *const u8) -> ! {
         timeout: 0,
         grace: 0,
         idle: 0,
+        workdir: None,
         user: None,
+        more: false,
         report: None,
         hex: false,
         environment,
         command: None,
     };
     read_words(arguments.get(1..).unwrap_or_default(), &mut plan);
-    if plan.command.is_none() {
+    if plan.command.is_none() || plan.more {
         wait_for_words(signals, &mut plan);
     }
     let Some(command) = plan.command.filter(|command| command.len() > 1) else {
         refuse(b"no command", None);
     };
+    enter(&plan);
     run(&plan, command, signals)
 }
 
@@ -100,6 +107,8 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
             return;
         } else if word.bytes() == b"hex" {
             plan.hex = true;
+        } else if word.bytes() == b"stdin" {
+            plan.more = true;
         } else if let Some(value) = word.after(b"timeout=") {
             plan.timeout = number(value.bytes());
         } else if let Some(value) = word.after(b"grace=") {
@@ -119,11 +128,27 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
         } else if let Some(value) = word.after(b"discard=") {
             discard(value);
         } else if let Some(value) = word.after(b"workdir=") {
-            sys::change_folder(value);
+            plan.workdir = Some(value);
         } else {
             refuse(b"what it is told is not understood: ", Some(word));
         }
     }
+}
+
+/// Enters the working directory, or refuses the start: nobody makes it.
+fn enter(plan: &Plan) {
+    let Some(workdir) = plan.workdir else { return };
+    let why: &[u8] = match sys::change_folder(workdir) {
+        0 => return,
+        sys::EACCES => b": permission denied\n",
+        sys::ENOTDIR => b": not a directory\n",
+        _ => b": no such directory in the sandbox\n",
+    };
+    sys::write(2, b"docker sandbox: working directory ");
+    shown(workdir);
+    sys::write(2, why);
+    sys::write(2, b"hint: choose another one:\n    docker sandbox do --workdir / \xe2\x80\xa6\n");
+    sys::exit(REFUSED)
 }
 
 /// `words` end with a null pointer, and so does what they stand for.
@@ -334,13 +359,16 @@ fn become_command(plan: &Plan, command: &'static [*const u8]) -> isize {
         sys::lead_a_group();
         sys::mask(1 << (sys::SIGTTOU - 1));
         sys::take_the_terminal();
+    } else {
+        // `kill 0`, for all of a script's processes, must not mean this program's.
+        sys::lead_a_session();
     }
     if let Some((user, group)) = plan.user
         && !sys::become_user(user, group)
     {
         return 1;
     }
-    if !sys::forbid_namespaces() {
+    if !sys::confine() {
         return sys::EOPNOTSUPP;
     }
     sys::mask(0);
@@ -393,11 +421,25 @@ fn not_started(plan: &Plan, command: Text, error: isize) -> ! {
     sys::exit(code)
 }
 
-/// A name from outside, harmless to a terminal.
+/// A name from outside, harmless to a terminal: no control character, none that reorders a line or hides in it.
 fn shown(text: Text) {
     sys::write(2, b"`");
-    for &byte in text.bytes() {
-        sys::write(2, if byte < b' ' || byte == 0x7f { b"?" } else { core::slice::from_ref(&byte) });
+    match core::str::from_utf8(text.bytes()) {
+        Ok(name) => {
+            for character in name.chars() {
+                let hidden = character.is_control()
+                    || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+                    || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+                let mut bytes = [0; 4];
+                sys::write(2, if hidden { b"?" } else { character.encode_utf8(&mut bytes).as_bytes() });
+            }
+        }
+        Err(_) => {
+            for byte in text.bytes() {
+                let safe = byte.is_ascii() && !byte.is_ascii_control();
+                sys::write(2, if safe { core::slice::from_ref(byte) } else { b"?" });
+            }
+        }
     }
     sys::write(2, b"`");
 }

@@ -39,6 +39,13 @@ mod number {
     pub const PPOLL: usize = 271;
     pub const SIGNALFD4: usize = 289;
     pub const PIPE2: usize = 293;
+    pub const FCNTL: usize = 72;
+    pub const SETSID: usize = 112;
+    pub const RT_SIGQUEUEINFO: usize = 129;
+    pub const TKILL: usize = 200;
+    pub const TGKILL: usize = 234;
+    pub const RT_TGSIGQUEUEINFO: usize = 297;
+    pub const PRLIMIT64: usize = 302;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -78,6 +85,13 @@ mod number {
     pub const EXECVE: usize = 221;
     pub const MMAP: usize = 222;
     pub const WAIT4: usize = 260;
+    pub const FCNTL: usize = 25;
+    pub const SETSID: usize = 157;
+    pub const RT_SIGQUEUEINFO: usize = 138;
+    pub const TKILL: usize = 130;
+    pub const TGKILL: usize = 131;
+    pub const RT_TGSIGQUEUEINFO: usize = 240;
+    pub const PRLIMIT64: usize = 261;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -299,6 +313,11 @@ pub fn lead_a_group() {
     call(number::SETPGID, [0, 0, 0, 0, 0, 0]);
 }
 
+/// A session and a process group of its own.
+pub fn lead_a_session() {
+    call(number::SETSID, [0; 6]);
+}
+
 /// Gives the terminal to this process's group.
 pub fn take_the_terminal() {
     let group = call(number::GETPID, [0; 6]) as i32;
@@ -327,8 +346,9 @@ pub fn remove_folder(path: Text) {
     call(number::UNLINKAT, [HERE, path.0 as usize, 0x200, 0, 0, 0]);
 }
 
-pub fn change_folder(path: Text) {
-    call(number::CHDIR, [path.0 as usize, 0, 0, 0, 0, 0]);
+/// Returns the error that prevented it, or 0.
+pub fn change_folder(path: Text) -> isize {
+    -call(number::CHDIR, [path.0 as usize, 0, 0, 0, 0, 0])
 }
 
 pub fn mount(source: Text, target: Text, kind: Text, options: Text) -> bool {
@@ -411,8 +431,36 @@ const FORBIDDEN: [usize; 12] = [
     442,
 ];
 const CLONE3: usize = 435;
-/// CLONE_NEWNS, and the other namespaces.
-const NAMESPACES: u32 = 0x7e02_0000;
+const PIDFD_OPEN: usize = 434;
+/// CLONE_NEWNS and the other namespaces; CLONE_PARENT, which makes a child of the guard, whose end may be told to it by
+/// SIGKILL.
+const NOT_FOR_CLONE: u32 = 0x7e02_8000;
+
+/// Where a call names a process, and where a signal.
+struct Aim {
+    call: usize,
+    /// Which argument, and its value.
+    at: (u32, u32),
+    /// Which argument is a signal: it is forbidden only if nothing can hold it back. `None`: the call is.
+    signal: Option<u32>,
+}
+
+/// What ends or stops process 1, the guard, which is a process of the command's user and which gVisor lets it kill, other
+/// than Linux; other signals are passed on to the command. F_SETSIG chooses what a descriptor's owner gets, and the owner
+/// may be any process; setpgid(2) into the guard's group, which can then be killed; prlimit(2) ends by RLIMIT_CPU.
+const AIMS: [Aim; 9] = [
+    Aim { call: number::KILL, at: (0, 1), signal: Some(1) },
+    Aim { call: number::TKILL, at: (0, 1), signal: Some(1) },
+    Aim { call: number::TGKILL, at: (0, 1), signal: Some(2) },
+    Aim { call: number::RT_SIGQUEUEINFO, at: (0, 1), signal: Some(1) },
+    Aim { call: number::RT_TGSIGQUEUEINFO, at: (0, 1), signal: Some(2) },
+    Aim { call: number::FCNTL, at: (1, 10), signal: Some(2) },
+    Aim { call: number::SETPGID, at: (1, 1), signal: None },
+    Aim { call: number::PRLIMIT64, at: (0, 1), signal: None },
+    Aim { call: PIDFD_OPEN, at: (0, 1), signal: None },
+];
+const SIGKILL: u32 = 9;
+const SIGSTOP: u32 = 19;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -441,10 +489,19 @@ const fn unless(code: u16, value: u32, other: u8) -> Instruction {
     Instruction { code, then: 0, other, value }
 }
 
-/// Of a struct seccomp_data: the architecture is at 4, the call's number at 0, the low half of its first word at 16.
-static FILTER: [Instruction; 37] = {
-    const LAST: usize = 32;
-    let mut program = [step(RETURN, ALLOW); 37];
+/// Loads the low half of an argument. Of a struct seccomp_data: the architecture is at 4, the call's number at 0, the
+/// arguments from 16 on, eight bytes each.
+const fn argument(index: u32) -> Instruction {
+    step(LOAD, 16 + 8 * index)
+}
+
+/// Instructions for each [`Aim`].
+const EACH: usize = 8;
+const AT_AIMS: usize = 8 + 2 * FORBIDDEN.len();
+const AT_CLONE: usize = AT_AIMS + EACH * AIMS.len();
+
+static FILTER: [Instruction; AT_CLONE + 5] = {
+    let mut program = [step(RETURN, ALLOW); AT_CLONE + 5];
     program[0] = step(LOAD, 4);
     program[1] = Instruction { code: EQUAL, then: 1, other: 0, value: ARCHITECTURE };
     program[2] = step(RETURN, NO_SUCH_CALL);
@@ -455,21 +512,37 @@ static FILTER: [Instruction; 37] = {
     program[6] = unless(EQUAL, CLONE3 as u32, 1);
     program[7] = step(RETURN, NO_SUCH_CALL);
     let mut at = 8;
-    while at < LAST {
+    while at < AT_AIMS {
         program[at] = unless(EQUAL, FORBIDDEN[(at - 8) / 2] as u32, 1);
         program[at + 1] = step(RETURN, NOT_PERMITTED);
         at += 2;
     }
-    program[LAST] = unless(EQUAL, number::CLONE as u32, 3);
-    program[LAST + 1] = step(LOAD, 16);
-    program[LAST + 2] = unless(ANY_BIT, NAMESPACES, 1);
-    program[LAST + 3] = step(RETURN, NOT_PERMITTED);
+    while at < AT_CLONE {
+        let aim = &AIMS[(at - AT_AIMS) / EACH];
+        program[at] = unless(EQUAL, aim.call as u32, EACH as u8 - 1);
+        program[at + 1] = argument(aim.at.0);
+        // To the sixth, which allows it.
+        program[at + 2] = unless(EQUAL, aim.at.1, 3);
+        if let Some(signal) = aim.signal {
+            program[at + 3] = argument(signal);
+            program[at + 4] = Instruction { code: EQUAL, then: 2, other: 0, value: SIGKILL };
+            program[at + 5] = Instruction { code: EQUAL, then: 1, other: 0, value: SIGSTOP };
+        } else {
+            program[at + 3] = step(RETURN, NOT_PERMITTED);
+        }
+        program[at + 7] = step(RETURN, NOT_PERMITTED);
+        at += EACH;
+    }
+    program[AT_CLONE] = unless(EQUAL, number::CLONE as u32, 3);
+    program[AT_CLONE + 1] = argument(0);
+    program[AT_CLONE + 2] = unless(ANY_BIT, NOT_FOR_CLONE, 1);
+    program[AT_CLONE + 3] = step(RETURN, NOT_PERMITTED);
     program
 };
 
 /// From here on no namespaces and no mounts, as where Docker filters calls itself: in gVisor nobody does, and whoever has
-/// a user namespace of their own may ask for a read-only mount to be writable.
-pub fn forbid_namespaces() -> bool {
+/// a user namespace of their own may ask for a read-only mount to be writable. And nothing that ends the guard.
+pub fn confine() -> bool {
     let program = [FILTER.len(), FILTER.as_ptr() as usize];
     // PR_SET_NO_NEW_PRIVS, without which only root may do this; PR_SET_SECCOMP with a filter.
     call(number::PRCTL, [38, 1, 0, 0, 0, 0]);

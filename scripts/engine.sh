@@ -25,6 +25,7 @@ composes  prints "VERSION PATH" for each docker-compose in CACHE.
 
 SUITE   bookworm (Docker 20.10), trixie (Docker 26.1), sid (Docker 28.5 in 2026-11; it moves) or system (this
         distribution's own packages). What is in CACHE is not fetched again: remove CACHE/sid to get a newer one.
+        rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home.
         fetch also takes busybox (no engine, only what image needs), compose-trixie and compose-sid (docker-compose).
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
           runsc          gVisor with its own network stack
@@ -74,7 +75,7 @@ wait_for() { # wait_for SECONDS COMMAND...: 0 as soon as the command succeeds, 1
 }
 
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
-for part in packages runtimes network start stop image; do
+for part in packages runtimes network start stop rootless image; do
     # shellcheck source=/dev/null
     . "$here/engine/$part.sh"
 done
@@ -134,7 +135,11 @@ start)
     *) wrong "unknown image store: \`$image_store\` (classic or containerd)" ;;
     esac
     need_root start
-    start "$dir" "$suite" "$cache" "$runtimes" "$runsc" "$image_store" "$kvm" "$uplink"
+    if [ "$suite" = rootless ]; then
+        start_rootless "$dir" "$cache" "$runtimes"
+    else
+        start "$dir" "$suite" "$cache" "$runtimes" "$runsc" "$image_store" "$kvm" "$uplink"
+    fi
     ;;
 stop)
     takes 1 1 $# stop
@@ -168,6 +173,7 @@ composes)
     composes "$(plain_folder "$1")"
     ;;
 become-dockerd) become_dockerd "$@" ;;
+become-rootless) become_rootless "$@" ;;
 -h | --help | help) usage ;;
 *) wrong "unknown command: \`$command\`" ;;
 esac

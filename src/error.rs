@@ -47,6 +47,8 @@ pub enum Kind {
     Usage,
     /// A limit cannot be kept to.
     Limits,
+    /// The image is not there and cannot be pulled.
+    Image,
     /// As many run as may.
     TooMany,
 }

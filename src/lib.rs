@@ -10,6 +10,7 @@ pub mod docker;
 pub mod doctor;
 pub mod error;
 pub mod gvisor;
+mod inherited;
 mod one_command;
 pub mod plugin;
 pub mod sandbox;
@@ -54,6 +55,9 @@ fn dispatch(args: &[OsString]) -> u8 {
         return finish(plugin::metadata::print(), error::FAILURE);
     }
     // They live by their own arguments, and close what they were left: nothing may be opened before.
+    if let Call::Names(_) | Call::Prune(_) | Call::Minder(..) | Call::Witness = invocation.call {
+        inherited::close();
+    }
     match &invocation.call {
         Call::Names(words) => return sandbox::names::updater::run(words),
         Call::Prune(words) => return sandbox::fleet::pruner::run(words),

@@ -92,6 +92,13 @@ impl Sandbox {
         self
     }
 
+    /// `--platform`: `linux/arm64`.
+    #[must_use]
+    pub fn platform(mut self, name: impl Into<String>) -> Self {
+        self.request.platform = Some(name.into());
+        self
+    }
+
     /// The working folder, instead of the process's.
     #[must_use]
     pub fn folder(mut self, path: impl Into<PathBuf>) -> Self {
@@ -214,7 +221,7 @@ impl Sandbox {
         self
     }
 
-    /// `--warm`: uses a spare if there is one. Spares are made by the plugin's program, where it is installed.
+    /// `--warm`, at most [`MAX_WARM`](crate::settings::one_shot::values::MAX_WARM): uses a spare if there is one. Spares are made by the plugin's program, where it is installed.
     #[must_use]
     pub fn warm(mut self, count: u32) -> Self {
         self.request.warm = Some(count.to_string());

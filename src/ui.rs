@@ -23,6 +23,14 @@ pub fn err(text: &str) {
     let _ = io::stderr().lock().write_all(escaped(text, true).as_bytes());
 }
 
+/// Draws a line on the terminal that stderr is, in place of the one drawn before; nothing ends it.
+pub fn progress(line: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr
+        .write_all(format!("\r\x1b[K{}", escaped(line, false)).as_bytes())
+        .and_then(|()| stderr.flush());
+}
+
 /// `docker sandbox: warning: …` on stderr.
 pub fn warn(text: &str) {
     err(&format!("docker sandbox: warning: {text}\n"));
@@ -49,12 +57,35 @@ pub fn plain(value: &str) -> String {
 fn escaped(text: &str, keep_newlines: bool) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        let hidden = matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        );
-        if (character.is_control() || hidden) && !(keep_newlines && character == '\n') {
+        if is_active(character) && !(keep_newlines && character == '\n') {
             safe.extend(character.escape_unicode());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+fn is_active(character: char) -> bool {
+    let hidden = matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    );
+    character.is_control() || hidden
+}
+
+/// JSON for a terminal too: the same values, with what could drive or deceive one written as JSON's own escapes. A JSON
+/// text has such characters in its strings only, and C0 controls in none.
+#[must_use]
+pub fn json(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_active(character) && !character.is_ascii_whitespace() {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
         } else {
             safe.push(character);
         }
@@ -101,6 +132,22 @@ mod tests {
     fn terminal_controls_in_untrusted_text_are_shown_not_obeyed() {
         assert_eq!(shown("a\x1b[2Jb\nc\u{202e}"), r"`a\u{1b}[2Jb\u{a}c\u{202e}`");
         assert_eq!(escaped("a\nb\r", true), "a\nb\\u{d}");
+    }
+
+    #[test]
+    fn json_has_no_terminal_controls_and_means_the_same() {
+        let all: String =
+            ('\0'..='\u{2ff}').chain("é\u{202e}\u{2066}\u{feff}\u{e0041}\u{1f600}".chars()).collect();
+        let object = serde_json::json!({ all.as_str(): [all.as_str()] });
+        for text in [object.to_string(), serde_json::to_string_pretty(&object).unwrap()] {
+            let safe = json(&text);
+            assert!(!safe.chars().any(|character| is_active(character) && character != '\n'), "{safe}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), object);
+            assert!(
+                safe.contains(r"\u007f\u0080") && safe.contains(r"\udb40\udc41") && safe.contains("é"),
+                "{safe}"
+            );
+        }
     }
 
     #[test]

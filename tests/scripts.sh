@@ -425,6 +425,151 @@ CARGO
     check 'and the plugin stays' same "$plugins/docker-sandbox" "$home/build/ours"
 }
 
+# --- as root: in a mount namespace, for --system writes below /usr/local/lib, with the home folder of another user -----
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+user=61234
+
+plant() { # plant PATH: a program of that user's, which notes that it ran and answers as our plugin does
+    write_plugin "$1" "$vendor" 9.9
+    as_root sed -i "2i id -u >>$home/ran" "$1"
+}
+
+begin_as_root() { # begin_as_root NAME
+    begin "$1"
+    theirs=$home/theirs
+    plugins=$theirs/.docker/cli-plugins
+    plant "$plugins/docker-sandbox"
+    for tool in awk cat dirname docker id ls mktemp sed tr; do plant "$theirs/bin/$tool"; done
+    write_docker
+    as_root chown -R "$user:$user" "$theirs"
+    # Root's, as what sudo starts.
+    as_root chown -R 0:0 "$home/bin" "$home/build"
+    as_root chown 0:0 "$scratch" "$home"
+}
+
+# Runs SOURCE/install.sh ARG... as root, with PATH and HOME of the other user; /usr/local/lib is copied to $home/system.
+root_install() { # root_install SOURCE ARG...
+    source=$1
+    shift
+    status=0
+    as_root unshare -m sh -c 'mount -t tmpfs -o mode=755 none /usr/local/lib
+        mkdir -p /usr/local/lib/docker/cli-plugins
+        [ -z "$PLUGIN" ] || ln -s "$PLUGIN" /usr/local/lib/docker/cli-plugins/docker-sandbox
+        status=0
+        "$@" || status=$?
+        rm -rf "$SYSTEM"
+        cp -a /usr/local/lib/docker/cli-plugins "$SYSTEM"
+        exit $status' sh \
+        env -i HOME="$theirs" PATH="$theirs/bin:$home/bin" $absolute_shell "$source/install.sh" "$@" \
+        >"$home/out" 2>"$home/err" </dev/null || status=$?
+}
+
+listed() { # listed FOLDER: what is in there, and whose
+    as_root find "$1" -printf '%p %U %m %s\n' | sort
+}
+
+root_runs_no_users_plugin() {
+    begin_as_root 'system: root runs nothing that another user could change'
+    export SYSTEM="$home/system" PLUGIN=''
+    before=$(listed "$theirs")
+    root_install "$repository" --system --binary "$home/build/ours"
+    check 'succeeds' exits 0
+    check 'nothing of the users ran' absent "$home/ran"
+    check 'the users folder is as it was' test "$before" = "$(listed "$theirs")"
+    check 'is installed' same "$home/system/docker-sandbox" "$home/build/ours"
+    check 'the plugin itself has answered' out_has 'stand-in 1.0'
+    check 'the one that Docker finds first is named' err_has "Docker finds \`$plugins/docker-sandbox\` first"
+
+    PLUGIN=$plugins/docker-sandbox
+    root_install "$repository" --system --binary "$home/build/ours"
+    check 'a link to the users: fails' exits 1
+    check 'a link to the users: says why' err_has 'so it was not asked whose it is'
+    root_install "$repository" --system --uninstall
+    check 'uninstall of it: fails' exits 1
+    check 'uninstall of it: it is still there' links_to "$home/system/docker-sandbox" "$plugins/docker-sandbox"
+    check 'nothing of the users ran' absent "$home/ran"
+    PLUGIN=''
+}
+
+root_leaves_a_users_folder_alone() {
+    begin_as_root 'without --system, root writes nothing into the home folder of another user'
+    export SYSTEM="$home/system" PLUGIN=''
+    before=$(listed "$theirs")
+    for arguments in "--binary $home/build/ours" '--uninstall' "--binary $home/build/ours --force"; do
+        root_install "$repository" $arguments
+        check "$arguments: fails" exits 1
+        check "$arguments: says why" err_has "other users than root can change \`$plugins\`"
+        check "$arguments: ends with the command that fixes it" last_err_line_is "$repository/install.sh$(
+            case $arguments in --binary*) printf ' --binary %s' "$home/build/ours" ;; esac)"
+    done
+    check 'the users folder is as it was' test "$before" = "$(listed "$theirs")"
+    check 'nothing of the users ran' absent "$home/ran"
+}
+
+root_builds_no_users_source() {
+    begin_as_root 'system: root builds no source code that another user could change'
+    export SYSTEM="$home/system" PLUGIN=''
+    mkdir -p "$home/src/plugin-metadata"
+    cp "$repository/install.sh" "$repository/Cargo.toml" "$home/src"
+    cp "$repository/plugin-metadata/metadata.json" "$home/src/plugin-metadata"
+    as_root cp "$theirs/.docker/cli-plugins/docker-sandbox" "$home/bin/cargo"
+    as_root chown -R 0:0 "$home/src" "$home/bin"
+    for change in "chown $user $home/src" "chown $user $home/src/Cargo.toml" "chmod 777 $home/src/plugin-metadata"; do
+        as_root $change
+        root_install "$home/src" --system
+        check "$change: fails" exits 1
+        check "$change: says why" err_has 'and building runs what is in there'
+        check "$change: names it" err_has "can change \`$home/src"
+        check "$change: ends with the command that fixes it" last_err_line_is "$home/src/install.sh --system"
+        as_root chown -R 0:0 "$home/src"
+        as_root chmod -R go-w "$home/src"
+    done
+    # Others can put a .cargo beside it.
+    root_install "$home/src" --system
+    check 'below a folder for all: fails' exits 1
+    check 'below a folder for all: names it' err_has '/.cargo`, and building runs what is in there'
+    check 'nothing ran' absent "$home/ran"
+    check 'nothing is installed' test -z "$(ls -A "$home/system")"
+}
+
+try_starts_no_root_process_of_a_users() {
+    begin 'try.sh: root runs a copy of its own, and packages that it has fetched itself'
+    theirs=$home/theirs tree=$home/tree
+    mkdir -p "$tree/scripts/engine" "$theirs"
+    cp "$repository/try.sh" "$tree"
+    # What is to be shown is what sudo is given, so it does nothing.
+    printf '#!/bin/sh\necho "$*" | tr "\\n" " " >>%s\necho >>%s\n' "$home/root.log" "$home/root.log" >"$home/bin/sudo"
+    printf '#!/bin/sh\nexit 0\n' >"$tree/install.sh"
+    cp "$tree/install.sh" "$tree/scripts/engine.sh"
+    cat >"$home/bin/docker" <<'DOCKER'
+#!/bin/sh
+case $1 in
+--version) echo 'Docker version 1.0' ;;
+sandbox) echo 'Starting gVisor...' ;;
+esac
+DOCKER
+    : >"$home/root.log"
+    chmod 755 "$home/bin/sudo" "$home/bin/docker" "$tree/install.sh" "$tree/scripts/engine.sh"
+    chmod 666 "$home/root.log"
+    for tool in apt-get cut env grep ln uname; do ln -s "$(command -v "$tool")" "$home/bin/$tool"; done
+    status=0 drop=''
+    if [ "$(id -u)" = 0 ]; then
+        chown "$user:$user" "$theirs"
+        drop="setpriv --reuid $user --regid $user --clear-groups"
+    fi
+    $drop env -i HOME="$theirs" PATH="$home/bin" $absolute_shell "$tree/try.sh" >"$home/out" 2>"$home/err" </dev/null || status=$?
+    check 'succeeds' exits 0
+    check 'root starts an engine' grep -q 'scripts/engine.sh start /var/lib/docker-sandbox-try' "$home/root.log"
+    check 'nothing from the home folder' test -z "$(grep -F "$theirs" "$home/root.log")"
+    check 'from the repository only the copy' test "$(grep -c -F "$tree" "$home/root.log")" = 1
+    check 'which is a copy' grep -q "^/bin/sh -c .*cp -R.* sh $tree/scripts /var/cache/docker-sandbox-try" "$home/root.log"
+    check 'and is what runs' test -z "$(grep -F engine.sh "$home/root.log" | grep -v -e cp -e ' /var/cache/docker-sandbox-try[-0-9]*/scripts/engine.sh ')"
+}
+
 no_home() {
     begin 'without HOME and DOCKER_CONFIG it does not guess'
     status=0
@@ -469,7 +614,8 @@ for shell in "$@"; do
         other_vendor_is_refused silent_plugin_is_refused dangling_link_is_refused live_link_is_refused force_and_back \
         second_backup_is_refused uninstall_undoes uninstall_spares_others folder_in_the_way shadowed_by_extra_folder \
         not_shadowed system_install missing_binary broken_binary unwritable_folder file_in_the_way no_docker failing_docker \
-        no_cargo builds_statically no_home bad_arguments help_is_on_stdout; do
+        no_cargo builds_statically root_runs_no_users_plugin root_leaves_a_users_folder_alone root_builds_no_users_source \
+        try_starts_no_root_process_of_a_users no_home bad_arguments help_is_on_stdout; do
         "$test"
     done
 done

@@ -7,7 +7,7 @@ target_format='$(REPO_URI) $(RELEASE) $(COMPONENT)'
 # What engines are made of. `sid` moves; `system` is this distribution's own packages.
 engine_suites='bookworm trixie sid system'
 # What fetch takes besides: no engine, but what image needs, and docker-compose as a suite has it.
-tool_suites='busybox compose-trixie compose-sid'
+tool_suites='busybox rootless compose-trixie compose-sid'
 
 distribution() { # distribution KEY
     sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" /etc/os-release
@@ -19,7 +19,7 @@ sources() { # sources SUITE
     id=$(distribution ID)
     codename=$(distribution VERSION_CODENAME)
     keyrings=/usr/share/keyrings
-    if [ "$1" = system ] || [ "$1" = busybox ] || [ "$1" = "$codename" ]; then
+    if [ "$1" = system ] || [ "$1" = busybox ] || [ "$1" = rootless ] || [ "$1" = "$codename" ]; then
         case $id in
         debian | ubuntu) ;;
         *) fail "\`$id\` is neither Debian nor Ubuntu" "use the suite bookworm or trixie and name a mirror in ENGINE_MIRROR" ;;
@@ -143,6 +143,12 @@ fetch() { # fetch SUITE CACHE; prints the folder
         case $suite in
         busybox) packages='busybox-static' ;;
         compose-*) packages='docker-compose' ;;
+        # This distribution's, with the libraries that they need: slirp4netns has one that nothing else has.
+        rootless)
+            packages='rootlesskit slirp4netns uidmap'
+            # shellcheck disable=SC2086 # A list of words.
+            packages="$packages $(libraries_of $packages)"
+            ;;
         *)
             is_engine=yes packages="busybox-static docker.io containerd runc tini $(gvisor_package "$suite")"
             # Newer suites split these off: the command line client, and the docker-init that runs in any image.

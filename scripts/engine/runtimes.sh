@@ -18,7 +18,13 @@ write_daemon_json() { # write_daemon_json DIR LIST RUNSC-OPTION IMAGE-STORE
             runsc-kvm) program=$wrapped arguments='"--platform=kvm"' ;;
             impostor) program=runc ;;
             esac
-            if [ -n "$3" ] && [ "$program" = "$real" ]; then arguments="$arguments${arguments:+, }\"$3\""; fi
+            case $program in
+            runc) option='' ;;
+            "$real") option=$3 ;;
+            # The wrapper has it in itself; a rootless daemon's runtimes name it, as `setup` registers them.
+            *) if is_rootless "$1"; then option=$3; else option=''; fi ;;
+            esac
+            if [ -n "$option" ]; then arguments="$arguments${arguments:+, }\"$option\""; fi
             printf '%s\n    "%s": {"path": "%s"%s}' "$separator" "$(printf '%s' "$runtime" | sed 's/^impostor$/runsc/')" \
                 "$program" "${arguments:+, \"runtimeArgs\": [$arguments]}"
             separator=,
@@ -67,6 +73,8 @@ write_runsc() { # write_runsc DIR GIVEN RUNSC-OPTION
     real=$(runsc_of "$1")
     cat >"$1/bin/runsc" <<WRAPPER
 #!/bin/sh
+# Questions about itself need no network, and whoever asks may not be root.
+case \$* in --version | *" flags" | *features) exec $real "\$@" ;; esac
 exec unshare -m sh -c 'mount -t tmpfs none /proc/sys/net && exec $real ${3:+$3 }"\$@"' sh "\$@"
 WRAPPER
     chmod 755 "$1/bin/runsc"

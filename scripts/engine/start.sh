@@ -18,7 +18,7 @@ cgroup_of() { # cgroup_of DIR: the one cgroup above all its containers, by which
 
 pid_of() { # pid_of DIR: the engine's dockerd, if it is alive and really that one
     pid=$(cat "$1/docker.pid" 2>/dev/null) || return 1
-    [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$1/daemon.json" || return 1
+    [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "unix://$1/docker.sock" || return 1
     printf '%s\n' "$pid"
 }
 

@@ -3,6 +3,10 @@
 
 # The engine's processes, told by what no other process has: its cgroup, or its folder in the arguments of a daemon.
 processes_of() { # processes_of DIR
+    if is_rootless "$1"; then
+        rootless_processes "$1"
+        return
+    fi
     cgroup=$(cgroup_of "$1")
     {
         grep -l -s -F "/$cgroup" /proc/[0-9]*/cgroup || :

@@ -26,7 +26,7 @@ pub(super) fn command() -> Command {
         )
         .override_usage("docker sandbox do [OPTIONS] [--] COMMAND [ARG...]\n       docker sandbox do [OPTIONS] --shell SCRIPT [ARG...]")
         .arg(any("shell", "SCRIPT", "Run SCRIPT with the image's `sh -c`"))
-        .arg(flag("write", "Let the command write to the working folder; what git would start stays read-only").conflicts_with("discard"))
+        .arg(flag("write", "Let the command write to the working folder. Not for untrusted commands: what it writes can make git, or you, run its code").conflicts_with("discard"))
         .arg(flag("discard", "Let the command write to the working folder, and throw the writes away"))
         .arg(
             any("mount", "PATH[:ro|rw]", "Another file or folder that it sees, at its own path, read-only unless `:rw`; can be given more than once")
@@ -34,10 +34,11 @@ pub(super) fn command() -> Command {
                 .value_hint(ValueHint::AnyPath),
         )
         .arg(text("image", "IMAGE", "The image [default: busybox:latest]"))
+        .arg(text("platform", "PLATFORM", "Set platform if server is multi-platform capable"))
         .arg(any("env", "NAME[=VALUE]", "Set an environment variable; can be given more than once").short('e').action(ArgAction::Append))
         .arg(any("env-file", "FILE", "Read environment variables from a file; can be given more than once").action(ArgAction::Append).value_hint(ValueHint::FilePath))
         .arg(any("user", "USER[:GROUP]", "Who the command is [default: the image's; with --write and --discard: you]").short('u'))
-        .arg(any("workdir", "DIR", "The folder that it is started in [default: the working folder]").short('w'))
+        .arg(any("workdir", "DIR", "Working directory inside the container; it must exist [default: the current directory]").short('w'))
         .arg(any("network", "NETWORK", "`none`, `isolated` (to the outside only), or one of Docker's [default: none]"))
         .arg(any("runtime", "NAME", "Which gVisor runtime, where there are several"))
         .arg(text("cpus", "NUMBER", "How many processors [default: 2]"))
@@ -59,7 +60,7 @@ pub(super) fn command() -> Command {
                 .value_parser(["text", "json"])
                 .default_value("text"),
         )
-        .arg(text("warm", "NUMBER", "Keep so many sandboxes like this one ready for the next commands [default: 0]"))
+        .arg(text("warm", "NUMBER", "Keep so many sandboxes like this one ready for the next commands, at most 50 [default: 0]"))
         .arg(flag("no-sandbox", "Run it without gVisor; the same as --sandbox=none"))
         .arg(any("sandbox", "MODE", "How strict to be: `required` (the default), `preferred` or `none`"))
         .arg(flag("verbose", "Say on stderr which runtime is used and why"))

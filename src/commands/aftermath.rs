@@ -12,6 +12,8 @@
 //!    reproduced: a proof with this runtime and those of the user's options that runsc itself reads.
 //!
 //! A container that did start, and ended with such a code of its own, costs one question.
+//!
+//! `do` asks the same, for another reason too: its exit code says whether the command was started.
 
 use std::ffi::OsString;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,9 +21,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
+use crate::docker::info::Runtime;
 use crate::docker::run_line::RunLine;
+use crate::docker::service::Service;
 use crate::docker::stop::Stop;
 use crate::error::{Hint, REFUSED};
+use crate::gvisor::arguments;
 use crate::gvisor::binary::Binary;
 use crate::gvisor::failures::{self, Failure};
 use crate::gvisor::proof::{self, Proof};
@@ -37,6 +42,8 @@ const PROOF_LIMIT: Duration = Duration::from_secs(10);
 /// The start that failed.
 pub(super) struct Start<'a> {
     pub(super) line: &'a RunLine,
+    /// The container's name, where it is certain: any one of this image counts otherwise.
+    pub(super) container: Option<&'a str>,
     pub(super) runtime: &'a str,
     /// Whether the runtime was only remembered, and may no longer be registered.
     pub(super) remembered: bool,
@@ -44,26 +51,58 @@ pub(super) struct Start<'a> {
     pub(super) code: u8,
 }
 
+/// Whether `code` may be Docker's own.
+pub(super) fn may_be_dockers(code: u8) -> bool {
+    matches!(code, REFUSED | NOT_EXECUTABLE | NOT_FOUND)
+}
+
 /// What to tell the user, if there is something to tell.
 pub(super) fn hint(context: &Context, docker: &Docker, start: &Start<'_>) -> Option<Hint> {
-    if !matches!(start.code, REFUSED | NOT_EXECUTABLE | NOT_FOUND) {
+    if !may_be_dockers(start.code) {
         return None;
     }
     // A Ctrl-C from here on ends this search and not us before everything is removed.
     let stop = stop::watch(context).ok()?;
-    let failure = find(context, docker, start, &stop)?;
-    let commands = failure.commands.iter().map(|&command| command.to_owned()).collect();
-    Some(Hint { text: format!("gVisor: {}. {}", failure.cause, failure.fix), commands })
+    let made = never_started(docker, start)?;
+    find(context, docker, start, &made, &stop).map(|failure| hint_for(docker, failure))
 }
 
-fn find(context: &Context, docker: &Docker, start: &Start<'_>, stop: &Stop) -> Option<&'static Failure> {
-    let made = never_started(docker, start)?;
+/// What to do about a failure, for the daemon that is meant.
+pub(super) fn hint_for(docker: &Docker, failure: &Failure) -> Hint {
+    let service = Service::behind(None, docker, LIMIT);
+    let mut hint = failure.hint();
+    hint.commands.iter_mut().for_each(|command| *command = service.command(command));
+    hint
+}
+
+/// What kept those that were `made` from starting.
+pub(super) fn find(
+    context: &Context,
+    docker: &Docker,
+    start: &Start<'_>,
+    made: &[String],
+    stop: &Stop,
+) -> Option<&'static Failure> {
+    let failure = look(context, docker, start, made, stop)?;
+    // The same words tell of both.
+    let binary = || registered(context, docker, start.runtime)?.1;
+    let mixed = failure.id == failures::DIED && binary().is_some_and(|binary| binary.has_foreign_parts());
+    Some(if mixed { &failures::MIXED } else { failure })
+}
+
+fn look(
+    context: &Context,
+    docker: &Docker,
+    start: &Start<'_>,
+    made: &[String],
+    stop: &Stop,
+) -> Option<&'static Failure> {
     if made.is_empty() {
         // Nothing was made: the image, the arguments, or a runtime that is gone since.
         let gone = start.remembered && !ask::runtimes(docker, LIMIT).ok()?.contains_key(start.runtime);
         return gone.then(|| failures::recognise("unknown or invalid runtime name: runsc")).flatten();
     }
-    for container in &made {
+    for container in made {
         let said = said_of(docker, container);
         if let Some(said) = said.filter(|said| !said.is_empty()) {
             return failures::recognise(&said);
@@ -71,13 +110,13 @@ fn find(context: &Context, docker: &Docker, start: &Start<'_>, stop: &Stop) -> O
     }
     match start.code {
         REFUSED => reproduce(docker, start, stop),
-        NOT_FOUND => by_registration(context, docker, start.runtime),
+        NOT_FOUND => by_registration(context, docker, start, stop),
         _ => None,
     }
 }
 
-/// The containers of this image that were made since, and did not start.
-fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<String>> {
+/// The containers of this image that were made since, and did not start. `None` if the daemon does not say.
+pub(super) fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<String>> {
     let image = start.line.image()?.to_string_lossy().into_owned();
     let time = |time: SystemTime| {
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -85,8 +124,9 @@ fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<String>> {
     };
     let (since, until) = (time(start.began), time(SystemTime::now()));
     let format = "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.image}}";
-    let words =
-        ["events", "--since", &since, "--until", &until, "--filter", "type=container", "--format", format];
+    let which =
+        start.container.map_or_else(|| "type=container".to_owned(), |name| format!("container={name}"));
+    let words = ["events", "--since", &since, "--until", &until, "--filter", &which, "--format", format];
     let answer = docker.command(words).answer_within(LIMIT).ok()??;
     let events: Vec<Vec<&str>> = answer.stdout.lines().map(|line| line.splitn(3, ' ').collect()).collect();
     let of = |action: &str| {
@@ -116,18 +156,37 @@ fn reproduce(docker: &Docker, start: &Start<'_>, stop: &Stop) -> Option<&'static
     }
 }
 
-/// Whether the runtime's program is there and takes its arguments, where it is on this machine.
-fn by_registration(context: &Context, docker: &Docker, runtime: &str) -> Option<&'static Failure> {
+/// How the runtime is registered, and its program, where that is on this machine; `None` if it is not seen from here.
+fn registered(context: &Context, docker: &Docker, runtime: &str) -> Option<(Runtime, Option<Binary>)> {
     if !ask::endpoint(docker, LIMIT).starts_with("unix://") {
         return None;
     }
-    let known = ask::runtimes(docker, LIMIT).ok()?;
-    let runtime = known.get(runtime)?;
+    let runtime = ask::runtimes(docker, LIMIT).ok()?.remove(runtime)?;
     let path = runtime.path.as_deref().filter(|path| !path.is_empty())?;
-    let Some(binary) = Binary::find(path, context.environment.path.as_deref()) else {
+    if Binary::is_hidden(path) {
+        return None;
+    }
+    let binary = Binary::find(path, context.environment.path.as_deref());
+    Some((runtime, binary))
+}
+
+/// Whether the runtime's program is there and takes its arguments. Whether its platform finds its device, only the daemon's
+/// host knows.
+fn by_registration(
+    context: &Context,
+    docker: &Docker,
+    start: &Start<'_>,
+    stop: &Stop,
+) -> Option<&'static Failure> {
+    let (runtime, binary) = registered(context, docker, start.runtime)?;
+    let Some(binary) = binary else {
         return failures::recognise("fork/exec : no such file: log.json");
     };
-    let complaint = binary.complaint(runtime.runtime_args.as_deref().unwrap_or_default())?;
+    let args = runtime.runtime_args.as_deref().unwrap_or_default();
+    if arguments::platform(args).as_deref() == Some("kvm") {
+        return reproduce(docker, start, stop);
+    }
+    let complaint = binary.complaint(args)?;
     let code = if complaint.contains("flag") && complaint.contains("not defined") { 2 } else { 128 };
     failures::recognise(&format!("log.json did not terminate successfully: exit status {code}"))
 }

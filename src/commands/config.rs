@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     let settings = load::survey(context, &Ours::default())?;
     let report = Report { settings: rows(&settings), warnings: warnings(context, &settings) };
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+        ui::out(&format!("{}\n", ui::json(&serde_json::to_string_pretty(&report)?)))?;
         return Ok(load::within_policy(context, &settings)?);
     }
     let width = report

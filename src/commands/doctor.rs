@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<u8>
     let healthy = verdict == Verdict::Healthy;
     if json {
         let report = Report { healthy, checks: &checks };
-        ui::out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+        ui::out(&format!("{}\n", ui::json(&serde_json::to_string_pretty(&report)?)))?;
     } else {
         ui::out(&summary(&checks, verdict, wanted.quick, matches.contains_id("container")))?;
     }

@@ -10,6 +10,7 @@ mod marks;
 pub(crate) mod one_shot;
 mod persist;
 mod prune;
+mod read_only;
 mod refusal;
 mod rm;
 mod rules;

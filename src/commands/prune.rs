@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::sandbox::fleet::container::Container;
 use crate::sandbox::fleet::filter::Filters;
 use crate::sandbox::fleet::prune::{self, Why};
-use crate::sandbox::fleet::{Fleet, networks};
+use crate::sandbox::fleet::{Fleet, networks, volumes};
 use crate::sandbox::{claims, isolated, spares};
 use crate::ui::{self, plain};
 
@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     let going = prune::candidates(&fleet.containers, &filters, now);
     asking.warn_of_unclear(&fleet);
     if dry {
-        return tell(&asking, &filters, &fleet, &going, now);
+        return tell(&asking, &filters, &fleet, &going, now, given.is_empty());
     }
     let ask = !matches.get_flag("force") && std::io::stdin().is_terminal() && !going.is_empty();
     if ask && !confirmed(&going, now)? {
@@ -67,12 +67,18 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     let networks = networks::remove(&asking.docker, &unused, asking.limit)?;
     drop(locks);
     ui::out(&lines(&networks.ids))?;
+    let volumes = if whole { volumes::unused(&asking.docker, asking.limit)? } else { Vec::new() };
+    let volumes = volumes::remove(&asking.docker, &volumes, asking.limit)?;
+    ui::out(&lines(&volumes.ids))?;
     ui::note(&format!(
-        "removed {} and {}",
-        counted(containers.ids.len(), "container"),
-        counted(networks.ids.len(), "network")
+        "removed {}",
+        told(&[
+            (containers.ids.len(), "container"),
+            (networks.ids.len(), "network"),
+            (volumes.ids.len(), "volume"),
+        ])
     ));
-    let problems = [containers.problems, networks.problems].concat();
+    let problems = [containers.problems, networks.problems, volumes.problems].concat();
     if whole {
         asking.ledger.looked(prune::next(&fleet.containers, &filters, now), problems.is_empty());
     }
@@ -97,6 +103,7 @@ fn tell(
     fleet: &Fleet,
     going: &[(&Container, Why)],
     now: SystemTime,
+    all: bool,
 ) -> anyhow::Result<()> {
     let stays = |one: &&Container| going.iter().all(|(container, _)| container.id != one.id);
     let left: Vec<&Container> = fleet.containers.iter().filter(stays).collect();
@@ -105,11 +112,14 @@ fn tell(
     for network in &unused {
         let _ = writeln!(text, "{}  network {}: unused", short(&network.id), plain(&network.name));
     }
+    let volumes = if all { volumes::unused(&asking.docker, asking.limit)? } else { Vec::new() };
+    for volume in &volumes {
+        let _ = writeln!(text, "{}  volume: unused", short(volume));
+    }
     ui::out(&text)?;
     ui::note(&format!(
-        "would remove {} and {}; nothing was touched",
-        counted(going.len(), "container"),
-        counted(unused.len(), "network")
+        "would remove {}; nothing was touched",
+        told(&[(going.len(), "container"), (unused.len(), "network"), (volumes.len(), "volume")])
     ));
     Ok(())
 }
@@ -141,6 +151,17 @@ fn lines(ids: &[String]) -> String {
 
 fn short(id: &str) -> String {
     plain(id).chars().take(12).collect()
+}
+
+/// How many of each; volumes only if there are some.
+fn told(counts: &[(usize, &str)]) -> String {
+    let counts = counts.iter().filter(|(number, what)| *number > 0 || *what != "volume");
+    let counts: Vec<String> = counts.map(|(number, what)| counted(*number, what)).collect();
+    match counts.split_last() {
+        Some((last, [first])) => format!("{first} and {last}"),
+        Some((last, others)) => format!("{}, and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn counted(number: usize, what: &str) -> String {

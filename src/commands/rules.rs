@@ -3,18 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
-use crate::commands::persist;
+use crate::commands::one_shot::Request;
+use crate::commands::run::Verb;
+use crate::commands::{persist, read_only};
 use crate::context::Context;
 use crate::docker::client::Docker;
-use crate::docker::info::Runtimes;
+use crate::docker::daemon::DaemonProcess;
+use crate::docker::info::{Runtime, Runtimes};
 use crate::docker::mounts::{Mount, Mounts, Source};
 use crate::docker::run_line::RunLine;
+use crate::docker::service::Service;
 use crate::docker::{ask, inspect};
-use crate::error::{Error, Kind};
+use crate::error::{self, Error};
 use crate::gvisor::arguments::{self, Argument};
 use crate::gvisor::binary::{Binary, release_date};
-use crate::gvisor::rules::host::{HostMount, Place};
+use crate::gvisor::detect::USUAL_NAME;
+use crate::gvisor::kept::{self, Kept};
+use crate::gvisor::rules::host::{HostMount, Place, View};
+use crate::gvisor::rules::read_only::{Kind, ReadOnly};
 use crate::gvisor::rules::{self, Finding, Severity, Start};
 use crate::sandbox::names;
 use crate::settings::load::Settings;
@@ -25,6 +34,15 @@ use crate::ui::plain;
 const NAMES: &str = "net-user-dns";
 
 const SOCKET: &str = "socket-mount";
+
+/// The rule over limits that nothing enforces.
+const LIMITS: &str = "limits-unenforced";
+
+/// The rule over what is mounted read-only and can be changed all the same.
+const UNENFORCED: &str = "read-only-unenforced";
+
+/// The rule over folders that are mounted read-only.
+const READ_ONLY: &str = "read-only";
 
 /// More containers that share the memory of one another are not followed, and taken for the host.
 const LONGEST_CHAIN: usize = 8;
@@ -39,6 +57,17 @@ pub(super) struct Asked<'a> {
     pub(super) line: &'a RunLine,
     /// Whether names on networks are made to work now; else somebody does it before the start.
     pub(super) names: bool,
+    /// What is known of a start by `do`.
+    pub(super) of_do: Option<&'a OfDo<'a>>,
+}
+
+/// A start by `do`, beside its line.
+#[derive(Debug)]
+pub(super) struct OfDo<'a> {
+    /// The limits of the container, as Docker's options.
+    pub(super) limits: Vec<OsString>,
+    /// What it is asked for.
+    pub(super) request: &'a Request,
 }
 
 /// What the rules came to.
@@ -48,6 +77,10 @@ pub(super) struct Ruled {
     pub(super) runtime: String,
     /// For docker, among its options.
     pub(super) words: Vec<OsString>,
+    /// Whether limits of cgroups hold.
+    pub(super) limits_hold: bool,
+    /// For docker, each in the stead of one of the line's options.
+    pub(super) replaced: Vec<(usize, Vec<OsString>)>,
     /// A line each, before the start.
     pub(super) warnings: Vec<String>,
     /// A line each with `--verbose`.
@@ -63,18 +96,49 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
     let runtime = runtimes.get(&persisted.runtime);
     let arguments = runtime.map(arguments::of).unwrap_or_default();
     let looked = look(asked)?;
-    let start = Start { line: asked.line, runtime: &arguments, mounts: &looked.mounts };
-    let release = || release_of(asked, runtimes, &persisted.runtime);
+    let limits_of_do = asked.of_do.map(|of_do| of_do.limits.as_slice());
+    let always = asked.verb == Verb::Do.name();
+    let mut read_only = looked.read_only;
+    let mut proven = None;
+    if always {
+        // Whatever the release: enforced, or not started.
+        enforced(asked, &read_only.all)?;
+        read_only.all.clear();
+    } else if !read_only.all.is_empty() && !rules::read_only::is_kept(&arguments) {
+        proven = remembered(asked, runtime, &persisted.runtime);
+        if asked.line.ours.no_fix {
+            let fixable = read_only.all.iter_mut().filter(|one| one.kind == Kind::Enforceable);
+            fixable.for_each(|one| one.kind = Kind::Unenforceable);
+        }
+    }
+    if proven == Some(Kept::Yes) {
+        read_only.all.clear();
+    }
+    let start = Start {
+        line: asked.line,
+        runtime: &arguments,
+        mounts: &looked.mounts,
+        read_only: &read_only.all,
+        limits_of_do,
+    };
+    // One that was seen to change files is not what its number says.
+    let release = || {
+        let release = release_of(asked, runtimes, &persisted.runtime);
+        release.filter(|_| proven != Some(Kept::No))
+    };
     let found = rules::check(&start, release);
-    let mut ruled = Ruled { runtime: persisted.runtime.clone(), ..Ruled::default() };
+    let limits_hold = !rules::runtime::ignores_cgroups(&arguments);
+    let mut ruled = Ruled { runtime: persisted.runtime.clone(), limits_hold, ..Ruled::default() };
     let exceptions = &asked.settings.exceptions;
     ruled.words.extend(persisted.words);
     ruled.notes.extend(persisted.notes);
     let (denied, others): (Vec<Finding>, Vec<Finding>) = found
         .into_iter()
-        .partition(|one| one.rule.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
+        .partition(|one| one.severity == Severity::Deny && exceptions.allows(one.rule.id).is_none());
     if !denied.is_empty() {
-        return Err(refusal(asked, &denied, looked.local).kind(Kind::RuleDenied).into());
+        return Err(refusal(asked, &denied, &persisted.runtime, looked.local)
+            .kind(error::Kind::RuleDenied)
+            .into());
     }
     let place = |one: &Finding| {
         if looked.local || !one.rule.is_about_paths() { "" } else { " (a path of the daemon's machine)" }
@@ -89,14 +153,23 @@ pub(super) fn apply(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> anyho
             ruled.warnings.extend(names.warnings.into_iter().map(tagged));
         }
     }
+    if always || others.iter().any(|one| one.rule.id == READ_ONLY) {
+        ruled.replaced = read_only.words;
+    }
     for one in others.into_iter().filter(|one| !exceptions.silences(one.rule.id)) {
-        match (one.rule.severity, exceptions.allows(one.rule.id)) {
+        match (one.severity, exceptions.allows(one.rule.id)) {
             (Severity::Deny, Some(origin)) => {
                 let allowed = format!("[{}, allowed by {origin}]", one.rule.id);
                 ruled.warnings.push(format!("{}{} {allowed}", one.describe(), place(&one)));
             }
             (Severity::Note, _) => ruled.notes.push(one.line()),
             _ if one.rule.id == NAMES && is_put_right => {}
+            _ if one.rule.id == READ_ONLY => {
+                let what = plain(&one.hit.what);
+                ruled
+                    .notes
+                    .push(format!("`{what}`: a volume that the host's kernel keeps read-only [{READ_ONLY}]"));
+            }
             // What `--persist` is for.
             _ if one.rule.id == "restart" && asked.line.ours.persist => {}
             _ => ruled.warnings.push(one.line() + place(&one)),
@@ -138,9 +211,43 @@ pub(super) fn release_of(asked: &Asked<'_>, runtimes: &Runtimes, name: &str) -> 
     release_date(&Binary::find(path, asked.context.environment.path.as_deref())?.version()?)
 }
 
+/// What a proof has shown of the runtime `name`.
+fn remembered(asked: &Asked<'_>, runtime: Option<&Runtime>, name: &str) -> Option<Kept> {
+    let environment = &asked.context.environment;
+    let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+    let endpoint = match socket {
+        Some(socket) => format!("unix://{}", socket.display()),
+        None => ask::endpoint(asked.docker, asked.settings.detect_timeout.value),
+    };
+    let memory = kept::Memory::of(
+        environment.cache.as_deref()?,
+        &endpoint,
+        name,
+        runtime?,
+        environment.path.as_deref(),
+    );
+    memory.recall()
+}
+
+/// For commands of `do`: whether all is enforced that is mounted read-only.
+///
+/// # Errors
+/// Something is not.
+fn enforced(asked: &Asked<'_>, all: &[ReadOnly]) -> anyhow::Result<()> {
+    let Some(one) = all.iter().find(|one| one.kind == Kind::Unenforceable) else { return Ok(()) };
+    Err(Error::new(format!(
+        "`{}` cannot be kept read-only: it cannot be looked at, or too much is mounted below it; nothing was started",
+        plain(&one.written)
+    ))
+    .hint("mount only what is needed:", asked.context.command_line(["do", "--mount", "PATH", "…"]))
+    .hint("see what is mounted there:", "findmnt --submounts --target .")
+    .into())
+}
+
 /// What the line mounts.
 struct Looked {
     mounts: Vec<HostMount>,
+    read_only: read_only::Found,
     /// Whether the daemon's files are this machine's.
     local: bool,
 }
@@ -150,10 +257,11 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let given = Mounts::of(asked.line);
     let memory = memory_of_another(asked)?;
     if given.is_empty() && memory.is_none() {
-        return Ok(Looked { mounts: Vec::new(), local: true });
+        return Ok(Looked { mounts: Vec::new(), read_only: read_only::Found::default(), local: true });
     }
     let (docker, limit) = (asked.docker, asked.settings.detect_timeout.value);
     let mut mounts = given.mounts;
+    let count = mounts.len();
     mounts.extend(memory);
     for from in given.from {
         for mounted in inspect::mounts_of(docker, &from.container, limit)? {
@@ -174,7 +282,10 @@ fn look(asked: &Asked<'_>) -> anyhow::Result<Looked> {
     let volumes: Vec<OsString> = volumes.into_iter().collect();
     let known = if volumes.is_empty() { BTreeMap::new() } else { inspect::volumes(docker, &volumes, limit)? };
     let place = place(asked);
-    Ok(Looked { mounts: place.look(&mounts, &known), local: place.local })
+    let (own, others) = mounts.split_at(count);
+    let folder = place.local.then_some(place.folder.as_path());
+    let read_only = read_only::look(asked.line, own, others, &known, folder);
+    Ok(Looked { mounts: place.look(&mounts, &known), read_only, local: place.local })
 }
 
 /// The host's shared memory, if `--ipc=container:X` brings it along: X has `--ipc=host`, or shares that of one
@@ -213,15 +324,38 @@ fn place(asked: &Asked<'_>) -> Place {
         let endpoint = ask::endpoint(asked.docker, asked.settings.detect_timeout.value);
         endpoint.strip_prefix("unix://").map(Into::into)
     });
+    let daemon = socket.as_deref().and_then(|socket| {
+        // A daemon without root is its user's.
+        let owners = [0, rustix::process::geteuid().as_raw()];
+        owners.into_iter().find_map(|owner| DaemonProcess::served_by(socket, owner))
+    });
+    let config = environment.home.as_deref().map(|home| home.join(".config/docker/daemon.json"));
+    let (data, engine) = match &daemon {
+        Some(daemon) => (daemon.data_roots(config.as_deref()), daemon.places(config.as_deref())),
+        None => (data_of_an_unknown_daemon(asked, socket.as_deref()).into_iter().collect(), Vec::new()),
+    };
     Place {
         folder: environment.folder_in_words.clone(),
         home: environment.home.clone(),
         local: socket.is_some(),
+        view: View::of(daemon.as_ref()),
         socket,
+        data,
+        engine,
     }
 }
 
-fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
+/// Where a daemon keeps its data whose process we cannot look at: it is on another machine, in a container, or behind
+/// something else that answers for it. Such a one is never remembered, and asked about its runtimes each time too.
+fn data_of_an_unknown_daemon(asked: &Asked<'_>, socket: Option<&Path>) -> Option<PathBuf> {
+    // Where nothing answers, Docker will say so.
+    if socket.is_some_and(|socket| UnixStream::connect(socket).is_err()) {
+        return None;
+    }
+    ask::data_root(asked.docker, asked.settings.detect_timeout.value)
+}
+
+fn refusal(asked: &Asked<'_>, denied: &[Finding], runtime: &str, local: bool) -> Error {
     let mut ids: Vec<&str> = denied.iter().map(|one| one.rule.id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -236,6 +370,10 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         let start = asked.context.command_line([asked.verb]);
         word.map_or_else(|| format!("{start} …"), |word| format!("{start} {word} …"))
     };
+    let service = || {
+        let socket = asked.context.local_socket(asked.settings.current_context.as_deref());
+        Service::behind(socket, asked.docker, asked.settings.detect_timeout.value)
+    };
     let mut said = BTreeSet::new();
     // Read-only does not help where a socket is in it.
     let holds_a_socket =
@@ -244,12 +382,23 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
     for one in ways.filter(|one| said.insert((one.rule.way_out, &one.hit.instead))) {
         let command = match &one.hit.instead {
             Some(instead) => run(Some(&plain(instead))),
-            None if one.rule.id.starts_with("runtime-") => {
-                "sudo ${EDITOR:-vi} /etc/docker/daemon.json && sudo systemctl reload docker".to_owned()
+            None if one.rule.id == LIMITS && service().is_rootless() => {
+                asked.context.docker_line(["context", "ls"])
             }
+            None if one.rule.id == UNENFORCED && local => {
+                let name = (runtime != USUAL_NAME).then(|| format!("--name={runtime}"));
+                asked.context.command_line(std::iter::once("setup".to_owned()).chain(name))
+            }
+            None if one.rule.id == UNENFORCED => asked.context.command_line(["doctor"]),
+            None if one.rule.id == LIMITS || one.rule.id.starts_with("runtime-") => service().edit(),
             None => run(None),
         };
-        error = error.hint(format!("{}:", one.rule.way_out), command);
+        let way_out = if one.rule.id == UNENFORCED && !local {
+            "let it be proven that this gVisor keeps read-only what is mounted so"
+        } else {
+            one.rule.way_out
+        };
+        error = error.hint(format!("{way_out}:"), command);
     }
     if !local && denied.iter().any(|one| one.rule.is_about_paths()) {
         error = error.hint(
@@ -258,14 +407,15 @@ fn refusal(asked: &Asked<'_>, denied: &[Finding], local: bool) -> Error {
         );
     }
     let may = asked.settings.policy.as_ref().and_then(|policy| policy.may_allow.as_ref());
-    match may.filter(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
-        Some(_) => error.hint(
+    if may.is_some_and(|may| ids.iter().any(|id| !may.iter().any(|allowed| allowed == id))) {
+        return error.hint(
             "this machine's policy lets nobody allow it; who administers the machine can:",
             format!("sudo ${{EDITOR:-vi}} {}", policy::PATH),
-        ),
-        None => error
-            .hint("or allow it, if that is what you want:", run(Some(&format!("--allow={}", ids.join(","))))),
+        );
     }
+    let allow = format!("--allow={}", ids.join(","));
+    let again = asked.of_do.map(|of_do| asked.context.command_line(of_do.request.with(&allow)));
+    error.hint("or allow it, if that is what you want:", again.unwrap_or_else(|| run(Some(&allow))))
 }
 
 /// Whether a runtime registered with `arguments` keeps what is written to the root filesystem.

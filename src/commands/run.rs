@@ -55,6 +55,8 @@ pub(super) struct Plan {
     pub(super) words: Vec<OsString>,
     /// The gVisor runtime; `None` where the container starts without.
     pub(super) runtime: Option<String>,
+    /// Whether limits of cgroups hold, where it is in gVisor.
+    pub(super) limits_hold: bool,
     /// How that is registered: another registration is another sandbox.
     pub(super) registration: String,
     /// Printed before the start, a line each.
@@ -85,7 +87,8 @@ pub(super) fn run(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::
     }
     let docker = context.docker()?;
     let marks = Marks::of(context, verb, &settings, &line);
-    let plan = plan(context, verb, &docker, &settings, &line, &marks.words, true)?;
+    let manner = Manner { names: true, of_do: None };
+    let plan = plan(context, verb, &docker, &settings, &line, &marks.words, &manner)?;
     log(&settings, verb, &plan, image, &line)?;
     plan.warnings.iter().for_each(|warning| ui::warn(warning));
     if line.ours.verbose {
@@ -118,7 +121,15 @@ fn read(context: &Context, verb: Verb, words: &[OsString]) -> anyhow::Result<Run
     Err(error.hint("and those that the sandbox adds:", context.command_line([verb.name(), "--help"])).into())
 }
 
-/// Chooses the runtime and holds the rules against the line. `names`: whether names on networks are made to work.
+/// How a start is made.
+pub(super) struct Manner<'a> {
+    /// Whether names on networks are made to work.
+    pub(super) names: bool,
+    /// For `do`.
+    pub(super) of_do: Option<rules::OfDo<'a>>,
+}
+
+/// Chooses the runtime and holds the rules against the line.
 ///
 /// # Errors
 /// Nothing may be started.
@@ -129,7 +140,7 @@ pub(super) fn plan(
     settings: &Settings,
     line: &RunLine,
     labels: &[OsString],
-    names: bool,
+    manner: &Manner<'_>,
 ) -> anyhow::Result<Plan> {
     let mode = &settings.decision.mode;
     if mode.value == Mode::None {
@@ -139,7 +150,8 @@ pub(super) fn plan(
     let Found { choice, has_gvisor, runtimes, relied_on } = choose(context, docker, settings, line)?;
     match choice {
         Choice::Use { name, why } => {
-            let asked = rules::Asked { context, docker, settings, verb: verb.name(), line, names };
+            let (names, of_do) = (manner.names, manner.of_do.as_ref());
+            let asked = rules::Asked { context, docker, settings, verb: verb.name(), line, names, of_do };
             let ruled = rules::apply(&asked, &runtimes, &name)?;
             let why = format!(
                 "runtime {} ({}{}); mode `{}`, decided by {}",
@@ -150,7 +162,10 @@ pub(super) fn plan(
                 mode.origin
             );
             Ok(Plan {
-                words: line.with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
+                words: line
+                    .replacing(&ruled.replaced)
+                    .with_runtime(&ruled.runtime, &[&ruled.words, labels].concat()),
+                limits_hold: ruled.limits_hold,
                 registration: format!("{:?}", runtimes.get(&ruled.runtime)),
                 runtime: Some(ruled.runtime),
                 warnings: ruled.warnings,
@@ -300,7 +315,7 @@ fn start(
     }
     if let Some(runtime) = plan.runtime.as_deref().filter(|_| verb == Verb::Run) {
         let remembered = plan.relied_on.is_some();
-        let failed = aftermath::Start { line, runtime, remembered, began, code };
+        let failed = aftermath::Start { line, container: None, runtime, remembered, began, code };
         if let Some(hint) = aftermath::hint(context, docker, &failed) {
             ui::err(&error::render_hint(&hint));
         }

@@ -1,6 +1,7 @@
 //! `docker sandbox setup`: gVisor onto this machine and into its Docker daemon, and out again.
 
 mod plan;
+mod report;
 mod wanted;
 
 use std::ffi::OsString;
@@ -10,12 +11,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ArgMatches;
+use report::Stderr;
 use wanted::Wanted;
 
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::DaemonProcess;
+use crate::docker::info::Info;
 use crate::docker::stop::Stop;
 use crate::error::{self, Error};
 use crate::gvisor::detect::USUAL_NAME;
@@ -25,10 +28,10 @@ use crate::setup::install::{self, Order, Work};
 use crate::setup::journal::Journal;
 use crate::setup::reload::Daemon;
 use crate::setup::source::Source;
-use crate::setup::steps::{Event, Interrupted};
+use crate::setup::steps::Interrupted;
 use crate::setup::target::{self, Facts, Kind, Target};
 use crate::setup::tool::Tools;
-use crate::setup::{file, register, runsc, undo};
+use crate::setup::{file, ownership, register, runsc, undo};
 use crate::ui::{self, plain, shown};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -36,6 +39,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {
     let wanted = Wanted::read(context, matches)?;
     let docker = context.docker()?;
+    if rustix::process::geteuid().is_root() {
+        check_docker(context, &wanted, &docker)?;
+    }
     let target = find_target(context, &wanted, &docker)?;
     let daemon = Daemon { docker, process: target.daemon.clone(), owner: target.owner };
     let outcome = if wanted.undo {
@@ -52,6 +58,22 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     })
 }
 
+/// Docker's CLI runs plugins and credential helpers that its configuration directory holds or names: as root, it gets
+/// one that only root can write to, and is itself such a program.
+fn check_docker(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::Result<()> {
+    let program = context.program.clone().unwrap_or_else(|| PathBuf::from("docker-sandbox"));
+    let words = ["sudo", "-H", "env", "-u", "DOCKER_CONFIG"].map(OsString::from).into_iter();
+    let words = words.chain([program.into_os_string()]).chain(context.globals.iter().cloned());
+    let line = ui::shell_line(words.chain(wanted.words.iter().cloned()));
+    let own = || ("take root's own:", line.clone());
+    ownership::check(docker.program(), "and root would run it", own())?;
+    let Some(config) = context.config_json() else { return Ok(()) };
+    let config = context.absolute(&config);
+    let folder = config.parent().unwrap_or(&config);
+    ownership::check(folder, "and `docker` would run plugins from there as root", own())?;
+    ownership::check(&config, "and `docker` would run what it names as root", own())
+}
+
 fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::Result<Target> {
     let user = rustix::process::geteuid().as_raw();
     let endpoint = ask::endpoint(docker, LIMIT);
@@ -64,17 +86,23 @@ fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::R
                 .unwrap_or_else(|| anyhow::anyhow!("no daemon answers")));
         }
         Ok(info) => info,
-        Err(_) if wanted.undo => crate::docker::info::Info::default(),
+        Err(_) if wanted.undo => Info::default(),
         Err(_) if user != 0 && endpoint.starts_with("unix://") && !can_connect(&endpoint) => {
             return Err(target::needs_root(&sudo));
         }
         Err(error) => return Err(error),
     };
+    let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
+    if let Some(other) = socket.as_deref().and_then(|socket| another_users(&info, socket, user)) {
+        let line = sudo.replacen("sudo ", &format!("sudo -H -u '#{other}' "), 1);
+        return Err(Error::new(format!("this is the rootless Docker of user {other}; nothing was changed"))
+            .hint("run it as that user:", line)
+            .into());
+    }
     let owner = target::owner(&info, user);
     let daemon = if let Some(pidfile) = &wanted.pidfile {
         Some(behind(pidfile, owner)?)
     } else {
-        let socket = endpoint.strip_prefix("unix://").map(PathBuf::from);
         socket.and_then(|socket| DaemonProcess::served_by(&socket, owner))
     };
     let environment = &context.environment;
@@ -88,6 +116,12 @@ fn find_target(context: &Context, wanted: &Wanted, docker: &Docker) -> anyhow::R
     };
     let verify = context.command_line(["run", "--rm", "busybox", "dmesg"]);
     target::find(&facts, &wanted.wishes, &verify, &sudo, wanted.undo)
+}
+
+/// The user whose rootless Docker serves `socket`, if that is not `user`.
+fn another_users(info: &Info, socket: &Path, user: u32) -> Option<u32> {
+    let owner = DaemonProcess::serving(socket).filter(|_| info.is_rootless())?.owner();
+    (owner != user).then_some(owner)
 }
 
 fn can_connect(endpoint: &str) -> bool {
@@ -132,12 +166,16 @@ fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) 
         let add = format!("--add-runtime={name}={}", target.prefix.join("runsc").display());
         return Err(Error::new(message).hint("add this to its command line, and restart it:", add).into());
     }
-    let mut tools = Tools { path: context.environment.path.clone(), stop: Stop::default() };
+    let search = context.environment.path.as_deref();
+    let tools = Tools::new(search, Stop::default());
     let now = file::read(&target.real_config)?;
     let there = daemon_json::find(now.as_deref().unwrap_or_default(), &name).entry();
     let source = wanted.source.clone().unwrap_or_else(|| choose(&tools, target, there.as_ref()));
     let source = stay_in_place(source, &target.prefix);
-    let args = arguments(wanted, target, there.as_ref());
+    let mut args = arguments(wanted, target, there.as_ref());
+    if let Source::Found(path) = &source {
+        args.extend(runsc::for_read_only(path, &args));
+    }
     let path = match &source {
         Source::Found(path) => path.clone(),
         Source::Apt => PathBuf::from("/usr/bin/runsc"),
@@ -151,12 +189,10 @@ fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) 
     }
     ui::err(&text);
     ask_user(wanted, &context.command_line(["setup", "--yes"]))?;
-    tools.stop = plugin::stop::watch(context).context("cannot watch for signals")?;
-    let cache =
-        context.environment.cache.clone().unwrap_or_else(|| PathBuf::from("/var/cache/docker-sandbox"));
+    let tools = Tools::new(search, plugin::stop::watch(context).context("cannot watch for signals")?);
     let progress = std::io::stderr().is_terminal();
-    let order = Order { name, args, source, downloads: cache.join("downloads"), progress };
-    let mut report = tell;
+    let order = Order { name, args, source, downloads: downloads(context), progress };
+    let mut report = Stderr::new();
     let mut work = Work { tools: &tools, daemon, target, report: &mut report };
     install::run(&mut work, &order)?;
     ui::note(&format!(
@@ -167,11 +203,22 @@ fn put_in(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemon) 
     Ok(())
 }
 
+/// Where what was fetched waits. sudo may have left root the user's cache, which is not for root to trust.
+fn downloads(context: &Context) -> PathBuf {
+    let user = !rustix::process::geteuid().is_root();
+    let cache = context.environment.cache.clone().filter(|cache| user || ownership::is_ours(cache));
+    cache.unwrap_or_else(|| PathBuf::from("/var/cache/docker-sandbox")).join("downloads")
+}
+
 /// Without `--from`: what is there, else what the machine's package manager has, else a release.
 fn choose(tools: &Tools, target: &Target, there: Option<&Entry>) -> Source {
     let registered = there.map(|entry| entry.path.as_str());
     let seen = |path: &PathBuf| target.daemon.as_ref().and_then(|daemon| daemon.shares(path)) != Some(false);
-    match runsc::on_this_machine(tools, registered, &target.prefix).filter(seen) {
+    let there = runsc::on_this_machine(tools, registered, &target.prefix).filter(seen);
+    if let Some(path) = there.as_ref().filter(|path| !ownership::is_ours(path)) {
+        ui::warn(&format!("{} is not used: other users can change it", shown(path)));
+    }
+    match there.filter(|path| ownership::is_ours(path)) {
         Some(path) => Source::Found(path),
         None if target.kind == Kind::System && tools.find("apt-get").is_some() => Source::Apt,
         None => Source::Release("latest".to_owned()),
@@ -259,20 +306,11 @@ fn take_back(context: &Context, wanted: &Wanted, target: &Target, daemon: &Daemo
     if daemon.is_none() {
         ui::warn("no running daemon is known for it: only files are put back");
     }
-    let tools = Tools { path: context.environment.path.clone(), stop: plugin::stop::watch(context)? };
+    let tools = Tools::new(context.environment.path.as_deref(), plugin::stop::watch(context)?);
     for name in &names {
         let mut journal = Journal::open(&target.real_config, name)?;
-        undo::undo(&mut journal, daemon, &tools, &mut tell)?;
+        undo::undo(&mut journal, daemon, &tools, &mut Stderr::new())?;
     }
     ui::note("everything is as it was before setup");
     Ok(())
-}
-
-fn tell(event: Event) {
-    match event {
-        Event::Begins(what) => ui::err(&format!("- {what}\n")),
-        Event::Done(what) => ui::err(&format!("  ok: {what}\n")),
-        Event::Undone(what) => ui::err(&format!("  taken back: {what}\n")),
-        Event::Warning(what) => ui::warn(&what),
-    }
 }

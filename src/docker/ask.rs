@@ -1,5 +1,6 @@
 //! Questions to the daemon, through `docker`, each within a limit of time.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -73,6 +74,14 @@ pub fn about(docker: &Docker, limit: Duration) -> anyhow::Result<Info> {
 pub fn about_if_it_answers(docker: &Docker, limit: Duration) -> Option<Info> {
     let answer = docker.command(["info", "--format", "{{json .}}"]).answer_within(limit).ok()??;
     serde_json::from_str(answer.stdout.trim()).ok()
+}
+
+/// Where the daemon keeps its data, in its own words; `None` where it does not say.
+#[must_use]
+pub fn data_root(docker: &Docker, limit: Duration) -> Option<PathBuf> {
+    let asked = docker.command(["info", "--format", "{{json .DockerRootDir}}"]);
+    let root: String = serde_json::from_str(asked.answer_within(limit).ok()??.stdout.trim()).ok()?;
+    (root.starts_with('/') && root != "/").then(|| root.into())
 }
 
 /// The daemon's address, `unix:///var/run/docker.sock`; empty where Docker does not tell.

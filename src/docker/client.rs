@@ -183,6 +183,25 @@ impl DockerCommand {
         command.spawn().with_context(|| self.cannot_run())
     }
 
+    /// Runs it to its end, however long that takes, and keeps its stderr. Its stdout, progress say, goes to our own
+    /// stderr, or nowhere.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn run_aside(&self, silent: bool) -> anyhow::Result<Answer> {
+        let ours = if silent { None } else { rustix::stdio::stderr().try_clone_to_owned().ok() };
+        let mut command = self.std();
+        command
+            .stdin(Stdio::null())
+            .stdout(ours.map_or_else(Stdio::null, Stdio::from))
+            .stderr(Stdio::piped());
+        let child = command.spawn().with_context(|| self.cannot_run())?;
+        IN_FLIGHT.store(child.id(), Ordering::SeqCst);
+        let ended = child.wait_with_output();
+        IN_FLIGHT.store(0, Ordering::SeqCst);
+        Ok(Answer::of(&ended.with_context(|| format!("cannot wait for `{self}`"))?))
+    }
+
     /// Starts it with a pipe for its stdout, and nothing else: for what goes on and on.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! Comma-separated values, as Docker's CLI reads `--mount` and `--network`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 /// The fields of the first record of `text`, or `None` where Go's `encoding/csv` finds none or an
 /// error, with which Docker refuses the option. Docker reads no further than that record.
 ///
@@ -51,6 +54,21 @@ pub fn fields(text: &[u8]) -> Option<Vec<Vec<u8>>> {
         at += 1;
         fields.push(field);
     }
+}
+
+/// A field `KEYVALUE`, in quotes where [`fields`] would otherwise read another one.
+#[must_use]
+pub fn field(key: &[u8], value: &OsStr) -> Vec<u8> {
+    let mut field = [key, value.as_bytes()].concat();
+    if field.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
+        let mut quoted = vec![b'"'];
+        for byte in field {
+            quoted.extend(std::iter::repeat_n(byte, if byte == b'"' { 2 } else { 1 }));
+        }
+        quoted.push(b'"');
+        field = quoted;
+    }
+    field
 }
 
 /// Lines with their ends, `\r\n` made `\n`; a `\r` that ends the text is dropped.

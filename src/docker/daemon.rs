@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::info::{Runtime, Runtimes};
 
+mod places;
+
 /// Where dockerd leaves its process id when systemd holds its socket.
 const SYSTEM_PID_FILE: &str = "/run/docker.pid";
 const SYSTEM_CONFIG: &str = "/etc/docker/daemon.json";
@@ -21,6 +23,8 @@ const SYSTEM_CONFIG: &str = "/etc/docker/daemon.json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonProcess {
     boot: String,
+    /// Its user, as a number of ours: not 0 for rootless Docker.
+    owner: u32,
     pid: i32,
     /// Clock ticks since boot: field 22 of `/proc/PID/stat`.
     started: String,
@@ -41,8 +45,14 @@ impl DaemonProcess {
     /// processes: a rootless one is its user's.
     #[must_use]
     pub fn served_by(socket: &Path, owner: u32) -> Option<Self> {
+        Self::serving(socket).filter(|daemon| daemon.owner == owner)
+    }
+
+    /// The process that serves `socket`, if it is somebody's dockerd that shares our view of processes.
+    #[must_use]
+    pub fn serving(socket: &Path) -> Option<Self> {
         let peer = peer_of(socket)?;
-        if let Some(daemon) = Self::with_pid(peer, owner) {
+        if let Some(daemon) = Self::of_pid(peer) {
             return Some(daemon);
         }
         // systemd made the socket (`dockerd -H fd://`): the kernel names systemd as the peer.
@@ -51,14 +61,18 @@ impl DaemonProcess {
             return None;
         }
         let pid = std::fs::read_to_string(SYSTEM_PID_FILE).ok()?.trim().parse().ok()?;
-        Self::with_pid(pid, owner).filter(|daemon| {
+        Self::with_pid(pid, 0).filter(|daemon| {
             daemon.flag_values(&["-H", "--host"]).iter().any(|host| host.starts_with("fd://"))
         })
     }
 
-    /// The process `pid`, if it is such a dockerd.
+    /// The process `pid`, if it is a dockerd of the user `owner` that shares our view of processes.
     #[must_use]
     pub fn with_pid(pid: i32, owner: u32) -> Option<Self> {
+        Self::of_pid(pid).filter(|daemon| daemon.owner == owner)
+    }
+
+    fn of_pid(pid: i32) -> Option<Self> {
         let file = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).ok();
         let command_line: Vec<String> = file("cmdline")?
             .split(|&byte| byte == 0)
@@ -72,14 +86,15 @@ impl DaemonProcess {
         let status = String::from_utf8(file("status")?).ok()?;
         let field =
             |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::split_whitespace);
-        if field("NSpid:")?.count() != 1 || field("Uid:")?.next()?.parse() != Ok(owner) {
+        if field("NSpid:")?.count() != 1 {
             return None;
         }
+        let owner = field("Uid:")?.next()?.parse().ok()?;
         // The second field is the program's name in brackets, which may hold blanks.
         let stat = String::from_utf8(file("stat")?).ok()?;
         let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
-        let mut daemon = Self { boot, pid, started, command_line, configuration: Vec::new() };
+        let mut daemon = Self { boot, owner, pid, started, command_line, configuration: Vec::new() };
         let file = daemon.configuration_file();
         daemon.configuration = [std::fs::symlink_metadata(&file), std::fs::metadata(&file)]
             .into_iter()
@@ -93,6 +108,18 @@ impl DaemonProcess {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Its user.
+    #[must_use]
+    pub fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    /// Whether it is rootless Docker.
+    #[must_use]
+    pub fn is_rootless(&self) -> bool {
+        self.owner != 0
     }
 
     /// The configuration file that its command line names, as it sees it.
@@ -126,8 +153,31 @@ impl DaemonProcess {
     }
 
     fn configuration_file(&self) -> PathBuf {
-        let named = self.flag_values(&["--config-file"]).pop();
-        self.in_its_root(Path::new(&named.unwrap_or_else(|| SYSTEM_CONFIG.to_owned())))
+        self.in_its_root(&self.configuration_path().unwrap_or_else(|| SYSTEM_CONFIG.into()))
+    }
+
+    /// The configuration file that it reads, as it sees it. `None` where that is not known. Source: `homedir.GetConfigHome`
+    /// in moby's `pkg/homedir`, for rootless Docker.
+    #[must_use]
+    pub fn configuration_path(&self) -> Option<PathBuf> {
+        if let Some(named) = self.named_configuration() {
+            return Some(named);
+        }
+        if !self.is_rootless() {
+            return Some(SYSTEM_CONFIG.into());
+        }
+        let folder =
+            self.variable("XDG_CONFIG_HOME").or_else(|| Some(self.variable("HOME")?.join(".config")))?;
+        Some(folder.join("docker/daemon.json"))
+    }
+
+    /// A folder in its environment, where we may read that.
+    fn variable(&self, name: &str) -> Option<PathBuf> {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
+        let start = format!("{name}=");
+        let value =
+            environment.split(|&byte| byte == 0).find_map(|set| set.strip_prefix(start.as_bytes()))?;
+        Some(PathBuf::from(OsStr::from_bytes(value))).filter(|folder| folder.is_absolute())
     }
 
     /// The runtimes that its configuration registers as it is on disk now: what a reload would load.
@@ -153,15 +203,16 @@ impl DaemonProcess {
     #[must_use]
     pub fn exec_root(&self) -> PathBuf {
         let configured = || {
-            let config = self.flag_values(&["--config-file"]).pop();
-            let config = config.unwrap_or_else(|| SYSTEM_CONFIG.to_owned());
-            let text = std::fs::read(self.in_its_root(Path::new(&config))).ok()?;
+            let text = std::fs::read(self.configuration_file()).ok()?;
             serde_json::from_slice::<DaemonJson>(&text).ok()?.exec_root
         };
         self.flag_values(&["--exec-root"])
             .pop()
             .or_else(configured)
-            .map_or_else(|| PathBuf::from("/var/run/docker"), PathBuf::from)
+            .map(PathBuf::from)
+            // Source: `setDefaultUmask` and `NewDaemonConfig` in moby's `cmd/dockerd`.
+            .or_else(|| Some(self.variable("XDG_RUNTIME_DIR").filter(|_| self.is_rootless())?.join("docker")))
+            .unwrap_or_else(|| PathBuf::from("/var/run/docker"))
     }
 
     /// Who it has containers ask for names, as its command line and its configuration on disk say: servers, search
@@ -219,10 +270,13 @@ impl DaemonProcess {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct DaemonJson {
+    data_root: Option<String>,
     dns: Option<Vec<String>>,
     dns_opts: Option<Vec<String>>,
     dns_search: Option<Vec<String>>,
     exec_root: Option<String>,
+    /// What `data-root` was called before Docker 17.05.
+    graph: Option<String>,
     runtimes: Option<BTreeMap<String, Runtime>>,
 }
 
@@ -265,6 +319,7 @@ mod tests {
         let line = ["dockerd", "--config-file", "/a", "--add-runtime=x=/y", "--config-file=/b"];
         let daemon = DaemonProcess {
             boot: String::new(),
+            owner: 0,
             pid: 0,
             started: String::new(),
             command_line: line.map(str::to_owned).to_vec(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Answer, Docker};
+use super::service::Service;
 use crate::error::{Error, Kind};
 use crate::ui::{plain, shown};
 
@@ -54,7 +55,10 @@ pub fn timed_out(docker: &Docker, limit: Duration) -> Error {
     Error::new(format!("the Docker daemon did not answer within {limit}"))
         .kind(Kind::DaemonUnreachable)
         .hint("see whether it answers at all:", docker.shown(["version"]))
-        .hint("restart one that hangs (systemd):", "sudo systemctl restart docker")
+        .hint(
+            "restart one that hangs (systemd; rootless Docker: systemctl --user):",
+            "sudo systemctl restart docker",
+        )
         .hint(
             "or wait longer for one that is only slow, with `--detect-timeout` or:",
             "export DOCKER_SANDBOX_DETECT_TIMEOUT=60s",
@@ -105,6 +109,11 @@ fn classify(docker: &Docker, asked: &[&str], said: &str) -> Error {
         return Error::new(format!("ssh was not let in to the Docker daemon's host: {detail}"))
             .hint("see which host is meant, then make `ssh` to it work:", "docker context ls");
     }
+    let service = Service::at(said);
+    if lower.contains("permission denied") && service.is_rootless() {
+        return Error::new(format!("that is another user's rootless Docker: {detail}"))
+            .hint("use a context whose daemon is yours:", "docker context ls");
+    }
     if lower.contains("permission denied") {
         return Error::new(format!("no permission to use the Docker daemon's socket: {detail}")).hint(
             "join the group that owns it, then log in again:",
@@ -131,7 +140,7 @@ fn classify(docker: &Docker, asked: &[&str], said: &str) -> Error {
         return Error::new(format!("cannot reach the Docker daemon: {detail}"))
             .hint(
                 "start it (systemd), or start Docker Desktop, OrbStack or Colima:",
-                "sudo systemctl start docker",
+                service.command("sudo systemctl start docker"),
             )
             .hint("or see which daemon is meant:", "docker context ls");
     }

@@ -67,6 +67,14 @@ pub struct Info {
     pub default_runtime: String,
     /// `name=rootless`, `name=seccomp,profile=builtin`.
     pub security_options: Option<Vec<String>>,
+    /// `systemd`, `cgroupfs`, or `none`: rootless Docker without a cgroup of its own.
+    pub cgroup_driver: String,
+    /// Whether memory can be limited. `None` where the daemon does not say.
+    pub memory_limit: Option<bool>,
+    /// Whether the number of processes can be.
+    pub pids_limit: Option<bool>,
+    /// Whether the time on CPUs can be.
+    pub cpu_cfs_quota: Option<bool>,
     /// The registered runtimes.
     pub runtimes: Option<Runtimes>,
     /// Why the CLI got no answer from the daemon.
@@ -85,6 +93,16 @@ impl Info {
     pub fn has(&self, option: &str) -> bool {
         let names = self.security_options.iter().flatten().filter_map(|given| given.split(',').next());
         names.into_iter().any(|name| name.strip_prefix("name=") == Some(option))
+    }
+
+    /// The limits of containers that the daemon says it cannot enforce: `memory`, `processes`, `CPUs`.
+    #[must_use]
+    pub fn missing_limits(&self) -> Vec<&'static str> {
+        let none = self.cgroup_driver == "none";
+        let limits =
+            [("memory", self.memory_limit), ("processes", self.pids_limit), ("CPUs", self.cpu_cfs_quota)];
+        let missing = limits.into_iter().filter(|(_, enforced)| none || *enforced == Some(false));
+        missing.map(|(name, _)| name).collect()
     }
 
     /// Whether images are containerd's, and no longer Docker's own.

@@ -155,6 +155,28 @@ impl RunLine {
         [options, added, rest].concat()
     }
 
+    /// The same line with other words in the place of some options, each by its place among [`Self::options`].
+    #[must_use]
+    pub fn replacing(&self, replacements: &[(usize, Vec<OsString>)]) -> Self {
+        let mut line = self.clone();
+        for (place, words) in replacements {
+            let Some(option) = line.parsed.options.get(*place).cloned() else { continue };
+            let behind = option.word + usize::from(option.takes_next);
+            // The other options of the same word: `-it` of `-itv /a:/b`.
+            let others = switches_beside(line.words[option.word].as_bytes(), option.value_at);
+            let kept = others.into_iter().chain(words.iter().cloned());
+            let before = line.words.len();
+            line.words.splice(option.word..=behind, kept);
+            let moved = |at: usize| (at + line.words.len()) - before;
+            line.parsed.options_end = moved(line.parsed.options_end);
+            line.parsed.first_positional = line.parsed.first_positional.map(moved);
+            for later in line.parsed.options.iter_mut().filter(|later| later.word > option.word) {
+                later.word = moved(later.word);
+            }
+        }
+        line
+    }
+
     /// Whether nobody waits for the container: `-d`.
     #[must_use]
     pub fn is_detached(&self) -> bool {
@@ -236,6 +258,17 @@ impl Ours {
         };
         Ok(ours)
     }
+}
+
+/// What is left of a word without its last option, whose value is in it from `value_at` on, or behind it.
+fn switches_beside(word: &[u8], value_at: Option<usize>) -> Option<OsString> {
+    if word.starts_with(b"--") {
+        return None;
+    }
+    let end = value_at.unwrap_or(word.len());
+    let end = if value_at.is_some() && word.get(end - 1) == Some(&b'=') { end - 1 } else { end };
+    let others = word.get(..end - 1).filter(|others| others.len() > 1)?;
+    Some(OsStr::from_bytes(others).to_owned())
 }
 
 /// A switch's value, as Go's `strconv.ParseBool` reads it.
@@ -320,6 +353,34 @@ mod tests {
         assert_eq!(with("-l a=c -- img"), "-l a=c --label=a=b -- img");
         assert!(line("-itd img").is_detached() && line("--detach=false -d img").is_detached());
         assert!(!line("-d --detach=false img -d").is_detached());
+    }
+
+    #[test]
+    fn options_are_replaced_wherever_they_stand_and_nothing_else_is() {
+        let with = |text: &str| {
+            let line = line(text);
+            let places = line.options().enumerate().filter(|(_, option)| option.name == "volume");
+            let new = vec!["--mount".into(), "NEW".into(), "--more=x".into()];
+            let all: Vec<_> = places.map(|(place, _)| (place, new.clone())).collect();
+            joined(&line.replacing(&all).with_runtime("runsc", &[]))
+        };
+        let new = "--mount NEW --more=x";
+        for text in [
+            "--rm -v /a:/b -t img -v /c:/d",
+            "--rm --volume=/a:/b -t img -v /c:/d",
+            "--rm -v/a:/b -t img -v /c:/d",
+        ] {
+            assert_eq!(with(text), format!("--rm {new} -t --runtime=runsc img -v /c:/d"), "{text}");
+        }
+        for text in
+            ["-itv /a:/b -v=/c:/d -- img", "-itv=/a:/b --volume /c:/d -- img", "-itv/a:/b -v /c:/d -- img"]
+        {
+            assert_eq!(with(text), format!("-it {new} {new} --runtime=runsc -- img"), "{text}");
+        }
+        let line = line("-v /a:/b -itv /c:/d --name x img");
+        let line = line.replacing(&[(0, Vec::new())]);
+        assert_eq!(joined(line.replacing(&[(3, Vec::new())]).words()), "-it --name x img");
+        assert_eq!(line.options().next_back().unwrap().written(), "--name x");
     }
 
     #[test]

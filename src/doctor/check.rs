@@ -75,6 +75,15 @@ impl Check {
         self
     }
 
+    /// The same with other commands.
+    #[must_use]
+    pub fn commands(mut self, other: impl Fn(&str) -> String) -> Self {
+        for command in self.fix.iter_mut().flat_map(|fix| &mut fix.commands) {
+            *command = other(command);
+        }
+        self
+    }
+
     /// Adds a known failure's cause and its way out.
     #[must_use]
     pub fn explained(mut self, failure: &Failure) -> Self {

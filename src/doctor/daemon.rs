@@ -45,7 +45,8 @@ fn system(daemon: &Daemon) -> Check {
         Platform::Remote(endpoint) => format!("another machine, {endpoint}"),
         Platform::Linux if daemon.process.is_some() => "this machine".to_owned(),
         Platform::Linux => {
-            "not in this machine's own namespaces: a container, a virtual machine or a tunnel".to_owned()
+            "its process cannot be seen from here: a container, a virtual machine, a tunnel, or /proc hides it from you"
+                .to_owned()
         }
     };
     let seen =
@@ -67,7 +68,7 @@ fn specials(daemon: &Daemon) -> Vec<Check> {
         found.push(Check::ok(
             "daemon.rootless",
             "rootless",
-            "runsc needs --ignore-cgroups in its runtimeArgs",
+            "runsc needs --ignore-cgroups in its runtimeArgs, and enforces no limits of cgroups then",
         ));
     }
     if info.has("userns") {
@@ -88,6 +89,18 @@ fn specials(daemon: &Daemon) -> Vec<Check> {
                 "Switch the label off for a container:",
                 ["docker sandbox run --security-opt label=disable …"],
             ),
+        );
+    }
+    let missing = info.missing_limits();
+    // Rootless Docker's runtimes are told about one by one.
+    if !missing.is_empty() && !info.is_rootless() {
+        let seen = format!(
+            "the daemon cannot limit {}: it accepts `--memory` and the like, and drops what it cannot enforce",
+            missing.join(", ")
+        );
+        found.push(
+            Check::warn("daemon.limits", "limits", seen)
+                .fix("See which controllers its kernel has:", ["cat /proc/cgroups"]),
         );
     }
     let images =
@@ -112,11 +125,13 @@ fn default_runtime(daemon: &Daemon) -> Check {
 mod tests {
     use super::*;
     use crate::docker::info::Info;
+    use crate::docker::service::Service;
     use crate::doctor::check::Outcome;
 
     fn seen(info: Info, endpoint: &str) -> Vec<Check> {
         let platform = Platform::of(&info, endpoint);
-        let daemon = Daemon { info, endpoint: endpoint.into(), platform, process: None };
+        let daemon =
+            Daemon { info, endpoint: endpoint.into(), platform, process: None, service: Service::default() };
         let mut checks = Vec::new();
         check(&daemon, &mut |check| checks.push(check));
         checks
@@ -162,6 +177,14 @@ mod tests {
         has(&checks, "daemon.images", Outcome::Ok, "containerd's image store");
         let windows = Info { os_type: "windows".into(), ..info("Windows", &[]) };
         has(&seen(windows, "npipe://x"), "daemon.containers", Outcome::Fail, "Windows containers");
+    }
+
+    #[test]
+    fn limits_that_a_daemon_cannot_enforce_are_told() {
+        let lacking = Info { memory_limit: Some(false), pids_limit: Some(true), ..info("Debian", &[]) };
+        has(&seen(lacking, "unix:///x"), "daemon.limits", Outcome::Warn, "cannot limit memory:");
+        let able = Info { memory_limit: Some(true), ..info("Debian", &[]) };
+        assert!(seen(able, "unix:///x").iter().all(|check| check.id != "daemon.limits"));
     }
 
     #[test]

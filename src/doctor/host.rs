@@ -172,28 +172,44 @@ fn parts(name: &str, binary: &Binary, version: &str) -> Check {
             ["docker sandbox setup", "sudo apt-get install --reinstall runsc"],
         )
     };
-    let date = release_date(version);
     // The wrapper of a package or of an administrator may be what is registered.
-    let real = std::fs::canonicalize(binary.path()).unwrap_or_else(|_| binary.path().to_owned());
-    if date.is_some_and(|date| date >= IN_PARTS) && !real.with_file_name("gvisor-bin").is_dir() {
-        return again(Check::warn(id, what, format!("gvisor-bin is not beside {}", real.display())));
+    let Some(real) = binary.real() else {
+        let seen =
+            format!("{} is a script that does not name the runsc that it starts", binary.path().display());
+        return Check::skip(id, &what, seen);
+    };
+    let sentry = real.sentry();
+    if release_date(version).is_some_and(|date| date >= IN_PARTS) && !sentry.is_file() {
+        return again(Check::warn(id, what, format!("{} is missing", sentry.display())));
     }
-    match binary.shim_version() {
-        Some(shim) if release_date(&shim) != date => {
+    if let Some(foreign) = real.foreign_sentry(version) {
+        let seen = format!("runsc is {version}, and {} is {foreign}", sentry.display());
+        return again(Check::fail(id, what, seen));
+    }
+    match real.shim_version() {
+        Some(shim) if release_date(&shim) != release_date(version) => {
             again(Check::fail(id, what, format!("runsc is {version}, and the shim beside it {shim}")))
         }
         Some(_) => Check::ok(id, what, format!("runsc and its shim are {version}")),
-        None => Check::ok(id, what, format!("{version}; there is no shim beside it, and none is needed")),
+        None => Check::ok(
+            id,
+            what,
+            format!("{version}; no shim beside it says another release, and none is needed"),
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+    use crate::docker::info::Runtime;
     use crate::doctor::check::Outcome;
 
     fn gvisor(version: &str, args: &[&str]) -> Gvisor {
         Gvisor {
+            registered: Runtime::default(),
             name: "runsc".into(),
             args: args.iter().map(|&arg| arg.into()).collect(),
             binary: None,
@@ -239,5 +255,34 @@ mod tests {
         std::os::unix::fs::symlink("private/tmp", &link).unwrap();
         assert_eq!(temporary(&link).result, Outcome::Warn);
         assert_eq!(temporary(folder.path()).result, Outcome::Ok);
+    }
+
+    #[test]
+    fn parts_of_another_release_fail_and_absent_ones_warn() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let runsc = write("opt/runsc", "\x7fELF");
+        let script = write("bin/runsc", &format!("#!/bin/sh\nexec {} \"$@\"\n", runsc.display()));
+        let result = |path: &Path, version: &str| {
+            let binary = Binary::find(path.to_str().unwrap(), None).unwrap();
+            parts("runsc", &binary, version).result
+        };
+        assert_eq!(result(&runsc, "0.0~20240729.0"), Outcome::Ok);
+        let version = "release-20260817.0";
+        assert_eq!(result(&runsc, version), Outcome::Warn);
+        std::fs::create_dir(folder.path().join("opt/gvisor-bin")).unwrap();
+        assert_eq!(result(&script, version), Outcome::Warn, "an empty directory is no part");
+        write("opt/gvisor-bin/gvisor_sentry", "\x7fELF release-20260701.0");
+        assert_eq!(result(&script, version), Outcome::Fail);
+        write("opt/gvisor-bin/gvisor_sentry", "\x7fELF release-20260817.0");
+        assert_eq!(result(&script, version), Outcome::Ok);
+        let opaque = write("sh/runsc", "#!/bin/sh\nexec $RUNSC \"$@\"\n");
+        assert_eq!(result(&opaque, version), Outcome::Skip);
     }
 }

@@ -20,6 +20,7 @@ use crate::docker::config_file::ConfigFile;
 use crate::docker::daemon::DaemonProcess;
 use crate::docker::info::Info;
 use crate::docker::run_line::Ours;
+use crate::docker::service::Service;
 use crate::docker::stop::Stop;
 use crate::gvisor::instructions::Platform;
 use crate::settings::load;
@@ -59,6 +60,8 @@ struct Daemon {
     platform: Platform,
     /// Its process, where it runs on this machine and shares our view of it.
     process: Option<DaemonProcess>,
+    /// Whom its administrator's commands go to.
+    service: Service,
 }
 
 impl Daemon {
@@ -86,6 +89,8 @@ pub fn examine(wanted: &Wanted<'_>, sink: &mut dyn FnMut(Check)) -> Verdict {
         note(Check::skip("proof", "a sandbox starts", "there is no daemon to start it"));
         return if wanted.stop.signal().is_some() { Verdict::Stopped } else { Verdict::Ill };
     };
+    // Checks name the commands for the system's daemon.
+    let mut note = |check: Check| note(check.commands(|command| daemon.service.command(command)));
     daemon::check(&daemon, &mut note);
     let gvisors = runtimes::check(context, &daemon, &mut note);
     host::check(&daemon, &gvisors, &mut note);
@@ -135,8 +140,9 @@ fn reach(context: &Context, docker: &Docker, sink: &mut dyn FnMut(Check)) -> Opt
         // A named context may lead to a socket too.
         endpoint.strip_prefix("unix://").map(std::path::PathBuf::from)
     });
-    let process = socket.and_then(|socket| DaemonProcess::behind(&socket));
-    Some(Daemon { platform: Platform::of(&info, &endpoint), info, endpoint, process })
+    let process = socket.and_then(|socket| DaemonProcess::serving(&socket));
+    let service = Service::of(&info, process.as_ref());
+    Some(Daemon { platform: Platform::of(&info, &endpoint), info, endpoint, process, service })
 }
 
 /// The user's limit for the daemon's answers; the usual one where the settings are broken.

@@ -64,18 +64,19 @@ fn find(
     has_state: impl Fn(&str) -> bool,
 ) -> BTreeSet<String> {
     let root = normal(&root.to_string_lossy());
-    let ours = |process: &Process| {
-        let text = normal(&process.words.join(" "));
-        text.contains(&format!("{root}/")) || text.contains("/run/containerd/")
-    };
+    let names = |process: &Process, place: &str| normal(&process.words.join(" ")).contains(place);
+    let ours = |process: &Process| names(process, &format!("{root}/"));
     processes
         .values()
-        .filter(|process| process.age.is_none_or(|age| age > YOUNG) && ours(process))
+        .filter(|process| process.age.is_none_or(|age| age > YOUNG))
         .filter_map(|process| {
             let program = process.words.first()?;
-            let container = if program == "runsc-sandbox" {
+            let container = if program == "runsc-sandbox" && ours(process) {
                 process.words.iter().rev().find_map(|word| container_of(word))?
-            } else if program.contains("containerd-shim") {
+            } else if program.contains("containerd-shim")
+                && (ours(process) || names(process, "/run/containerd/"))
+            {
+                // The machine's containerd serves several daemons: what has no state here is another's.
                 let id = process.words.windows(2).find(|pair| pair[0] == "-id")?[1].as_str();
                 container_of(id).filter(|id| has_state(id))?
             } else {

@@ -4,7 +4,9 @@ use super::check::{Check, Outcome};
 use super::runtimes::Gvisor;
 use super::{Daemon, Verdict, Wanted};
 use crate::docker::client::Docker;
+use crate::gvisor::detect::USUAL_NAME;
 use crate::gvisor::failures;
+use crate::gvisor::kept::{Kept, Memory};
 use crate::gvisor::proof::{self, How, Network, Proof};
 
 /// The verdict is about the runtime that `docker sandbox run` takes.
@@ -27,9 +29,17 @@ pub(super) fn check(
                 return Verdict::Stopped;
             }
             let hangs = matches!(proof, Proof::Hangs { .. });
+            let kept = match proof {
+                Proof::Proven { kept, .. } if network == Network::Without => kept,
+                _ => None,
+            };
             let check = told(gvisor, network, proof, daemon.is_local());
             proven &= check.result == Outcome::Ok;
             sink(check);
+            if let Some(kept) = kept {
+                remember(wanted, daemon, gvisor, kept);
+                sink(read_only(wanted, gvisor, kept));
+            }
             if hangs {
                 // It would hang with a network too, for as long again.
                 break;
@@ -42,6 +52,33 @@ pub(super) fn check(
     verdict
 }
 
+/// For the starts, which believe nothing else of a release that they do not know.
+fn remember(wanted: &Wanted<'_>, daemon: &Daemon, gvisor: &Gvisor, kept: Kept) {
+    let environment = &wanted.context.environment;
+    if let Some(cache) = environment.cache.as_deref() {
+        let search = environment.path.as_deref();
+        Memory::of(cache, &daemon.endpoint, &gvisor.name, &gvisor.registered, search).keep(kept);
+    }
+}
+
+fn read_only(wanted: &Wanted<'_>, gvisor: &Gvisor, kept: Kept) -> Check {
+    let (id, what) =
+        ("proof.read-only", format!("read-only mounts stay as they are, runtime `{}`", gvisor.name));
+    match kept {
+        Kept::Yes => Check::ok(id, what, "a file of the host was to be emptied, and is as it was"),
+        Kept::No => {
+            let seen = "the container emptied a file of the host that was mounted read-only. `docker sandbox` mounts \
+                        folders so that the host's kernel prevents it, and refuses what it cannot";
+            let name = (gvisor.name != USUAL_NAME).then(|| format!("--name={}", gvisor.name));
+            let setup = std::iter::once("setup".to_owned()).chain(name);
+            Check::warn(id, what, seen).fix(
+                "Register it with `--directfs=false`, or install a newer gVisor:",
+                [wanted.context.command_line(setup)],
+            )
+        }
+    }
+}
+
 fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
     let (id, how) = match network {
         Network::Without => ("proof.without-network", "without network"),
@@ -49,8 +86,8 @@ fn told(gvisor: &Gvisor, network: Network, proof: Proof, local: bool) -> Check {
     };
     let what = format!("a container starts in gVisor, runtime `{}`, {how}", gvisor.name);
     match proof {
-        Proof::Proven { how: How::Host, evidence } => Check::ok(id, what, evidence),
-        Proof::Proven { how: How::Inside, evidence } => {
+        Proof::Proven { how: How::Host, evidence, .. } => Check::ok(id, what, evidence),
+        Proof::Proven { how: How::Inside, evidence, .. } => {
             let why = if local {
                 "its process cannot be read"
             } else {

@@ -22,6 +22,8 @@ pub(super) struct Gvisor {
     pub(super) version: Option<String>,
     /// Whether it is the one that `docker sandbox run` takes.
     pub(super) chosen: bool,
+    /// As it is registered.
+    pub(super) registered: Runtime,
 }
 
 pub(super) fn check(context: &Context, daemon: &Daemon, sink: &mut dyn FnMut(Check)) -> Vec<Gvisor> {
@@ -34,7 +36,7 @@ pub(super) fn check(context: &Context, daemon: &Daemon, sink: &mut dyn FnMut(Che
                 let chosen = matches!(&choice, Choice::Use { name: chosen, .. } if chosen == name);
                 let gvisor = read(context, daemon, name, runtime, chosen);
                 registered(daemon, &gvisor, runtime, sink);
-                arguments_of(&gvisor, sink);
+                arguments_of(daemon, &gvisor, sink);
                 gvisors.push(gvisor);
             }
             Identity::Impostor(why) => sink(impostor(name, runtime, why)),
@@ -64,6 +66,7 @@ fn read(context: &Context, daemon: &Daemon, name: &str, runtime: &Runtime, chose
         version: binary.as_ref().and_then(Binary::version),
         binary,
         chosen,
+        registered: runtime.clone(),
     }
 }
 
@@ -77,15 +80,17 @@ fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dy
         };
     let args = if gvisor.args.is_empty() { "no arguments".to_owned() } else { shell_line(&gvisor.args) };
     let platform = arguments::platform(&gvisor.args).unwrap_or_else(|| "its default".to_owned());
+    let hidden = daemon.is_local() && runtime.path.as_deref().is_some_and(Binary::is_hidden);
     let version = match (&gvisor.version, daemon.is_local()) {
         (Some(version), _) => version.clone(),
+        (None, true) if hidden => "you may not look at it".to_owned(),
         (None, true) => "it does not tell".to_owned(),
         (None, false) => "not visible from here".to_owned(),
     };
     let chosen = if gvisor.chosen { "; `docker sandbox run` takes this one" } else { "" };
     let seen = format!("{place}, version: {version}, platform: {platform}, {args}{chosen}");
     let by_path = runtime.path.as_deref().is_some_and(|path| !path.is_empty());
-    sink(if by_path && daemon.is_local() && gvisor.binary.is_none() {
+    sink(if by_path && daemon.is_local() && gvisor.binary.is_none() && !hidden {
         Check::fail(id, what, format!("there is no program {place}")).fix(
             "Find runsc, register it where it is, and reload:",
             ["command -v runsc", "sudo runsc install", "sudo systemctl reload docker"],
@@ -95,7 +100,7 @@ fn registered(daemon: &Daemon, gvisor: &Gvisor, runtime: &Runtime, sink: &mut dy
     });
 }
 
-fn arguments_of(gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
+fn arguments_of(daemon: &Daemon, gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
     let what = format!("arguments of `{}`", gvisor.name);
     let edit = "sudo ${EDITOR:-vi} /etc/docker/daemon.json && sudo systemctl reload docker";
     if let Some(complaint) = gvisor.binary.as_ref().and_then(|binary| binary.complaint(&gvisor.args)) {
@@ -118,6 +123,18 @@ fn arguments_of(gvisor: &Gvisor, sink: &mut dyn FnMut(Check)) {
     let in_force = arguments::in_force(&gvisor.args);
     let weakening: Vec<String> =
         rules::of_runtime(&in_force).map(|found| format!("{}: {}", found.hit.what, found.rule.why)).collect();
+    if let Some(rule) =
+        rules::find("limits-unenforced").filter(|_| rules::runtime::ignores_cgroups(&in_force))
+    {
+        let what = format!("limits of `{}`", gvisor.name);
+        let seen = format!("--ignore-cgroups: no limit of memory, CPUs or processes holds; {}", rule.way_out);
+        let check = Check::warn("runtime.limits", what, seen);
+        sink(if daemon.info.is_rootless() {
+            check.fix("Use a daemon that runs as root where limits matter:", ["docker context ls"])
+        } else {
+            check.fix("Take it out of `runtimeArgs`:", [edit])
+        });
+    }
     if !weakening.is_empty() {
         sink(
             Check::warn("runtime.weakened", what, weakening.join("; "))

@@ -38,9 +38,71 @@ pub fn of(runtime: &Runtime) -> Vec<Argument> {
     all
 }
 
-/// Those that take the next word where there is no `=`; all others that matter here are switches.
-const WITH_VALUE: [&str; 8] =
-    ["network", "platform", "host-uds", "host-fifo", "overlay2", "file-access", "root", "debug-log"];
+/// Those that take the next word where there is no `=`; all others are switches, or not known here.
+///
+/// Source: `runsc/config/flags.go` of google/gvisor: its `String`, `Int`, `Uint`, `Duration` and `Var`.
+const WITH_VALUE: &[&str] = &[
+    "EXPERIMENTAL-xdp",
+    "TESTONLY-autosave-image-path",
+    "TESTONLY-test-name-env",
+    "character-device-policy",
+    "control-rpc-stop-timeout",
+    "coverage-report",
+    "cuda-checkpoint-path",
+    "dcache",
+    "debug-command",
+    "debug-log",
+    "debug-log-format",
+    "fdlimit",
+    "file-access",
+    "file-access-mounts",
+    "final-metrics-log",
+    "gofer-network-namespace",
+    "host-fifo",
+    "host-settings",
+    "host-uds",
+    "in-sandbox-cgroup",
+    "log",
+    "log-format",
+    "metric-server",
+    "network",
+    "network-processors-per-channel",
+    "network-proxy-path",
+    "num-network-channels",
+    "nvproxy-allowed-driver-capabilities",
+    "nvproxy-driver-version",
+    "overlay2",
+    "override-procs",
+    "panic-log",
+    "panic-signal",
+    "pcap-log",
+    "platform",
+    "platform_device_path",
+    "pod-init-config",
+    "profile-block",
+    "profile-cpu",
+    "profile-gc-interval",
+    "profile-heap",
+    "profile-mutex",
+    "profiling-metrics",
+    "profiling-metrics-log",
+    "profiling-metrics-rate-us",
+    "qdisc",
+    "qdisc-tbf-burst",
+    "qdisc-tbf-rate",
+    "ref-leak-mode",
+    "restore-spec-validation",
+    "root",
+    "shared-root",
+    "sidecar-release-enforcement-policy",
+    "sidecar-usage-policy",
+    "signal-unkillable-policy",
+    "strace-log-size",
+    "strace-syscalls",
+    "trace",
+    "traceback",
+    "watchdog-action",
+];
 
 /// Reads the arguments as Go's flag package does.
 #[must_use]

@@ -2,6 +2,8 @@
 //!
 //! Source: gVisor's issues as numbered, and measurements with Docker 20.10, 26.1 and 28.5.
 
+use crate::error::Hint;
+
 /// One known failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
@@ -29,6 +31,20 @@ pub const HANGS: Failure = Failure {
     commands: &["sudo runsc install -- --platform=systrap", "sudo systemctl reload docker"],
 };
 
+/// What Docker tells of by the same words as of [`DIED`], where the parts beside runsc say more: they compare their releases
+/// with its own, and what they say to that goes to a log. Source: `VerifyMatchingRelease` in gVisor's
+/// `runsc/gvisorbinaries/gvisorbinaries.go`.
+pub const MIXED: Failure = Failure {
+    id: "mixed-release",
+    texts: &[&["all gVisor binaries must come from the same release"]],
+    cause: "parts of different gVisor releases are installed beside each other",
+    fix: "Install one release whole:",
+    commands: &["docker sandbox setup", "sudo apt-get install --reinstall runsc"],
+};
+
+/// gVisor's kernel died before it could say why.
+pub const DIED: &str = "sentry-died";
+
 /// In the order in which they are tried: the more telling text first.
 const CATALOGUE: &[Failure] = &[
     Failure {
@@ -53,12 +69,36 @@ const CATALOGUE: &[Failure] = &[
         fix: "Upgrade runsc, or register it with the container's own network stack and reload:",
         commands: &["sudo runsc install -- --network=host", "sudo systemctl reload docker"],
     },
+    MIXED,
+    Failure {
+        id: "no-kvm",
+        // Source: `OpenDevice` in gVisor's `pkg/sentry/platform/kvm/kvm.go`.
+        texts: &[&["error opening KVM device file"]],
+        cause: "the runtime is registered with --platform=kvm, and the daemon's host has no /dev/kvm that it may open",
+        fix: "Use the systrap platform, and reload; or make KVM available and see the device:",
+        commands: &[
+            "sudo runsc install -- --platform=systrap",
+            "sudo systemctl reload docker",
+            "ls -l /dev/kvm",
+        ],
+    },
+    Failure {
+        id: "no-nvidia-driver",
+        // Source: `Register` in gVisor's `pkg/sentry/devices/nvproxy/nvproxy.go`.
+        texts: &[&["failed to get Nvidia driver version"]],
+        cause: "the container has Nvidia devices, which turn gVisor's GPU support on, and the daemon's host has no Nvidia driver that it finds",
+        fix: "Omit `--gpus`, or see whether the host's driver is loaded:",
+        commands: &["cat /proc/driver/nvidia/version"],
+    },
     Failure {
         id: "start-root-eof",
         texts: &[&["containerManager.StartRoot", "EOF"]],
-        cause: "this runsc does not support arm64 kernels with 39-bit addresses (google/gvisor#9618)",
-        fix: "Upgrade runsc to release-20260316 or newer:",
-        commands: &["sudo apt-get update && sudo apt-get install --only-upgrade runsc"],
+        cause: "gVisor's kernel died while it started the command: too few processes (a `--pids-limit` below 60 or so, which gVisor's own threads count for), too little memory, or, on arm64, a kernel with 39-bit addresses and runsc older than release-20260316 (google/gvisor#9618)",
+        fix: "Allow it more, or, on arm64, upgrade runsc:",
+        commands: &[
+            "docker sandbox run --pids-limit=512 …",
+            "sudo apt-get update && sudo apt-get install --only-upgrade runsc",
+        ],
     },
     Failure {
         id: "too-few-processes",
@@ -107,13 +147,6 @@ const CATALOGUE: &[Failure] = &[
         commands: &["sudo ${EDITOR:-vi} /etc/docker/daemon.json"],
     },
     Failure {
-        id: "mixed-release",
-        texts: &[&["all gVisor binaries must come from the same release"]],
-        cause: "parts of different gVisor releases are installed beside each other",
-        fix: "Install one release whole:",
-        commands: &["sudo apt-get install --reinstall runsc"],
-    },
-    Failure {
         id: "contradictory-flags",
         texts: &[&["log.json", "exit status 128"]],
         cause: "the runtime's runtimeArgs contradict each other",
@@ -147,12 +180,23 @@ const CATALOGUE: &[Failure] = &[
             &["exec: \"", "stat ", "no such file", "runsc"],
             &["fork/exec ", "no such file", "runsc"],
             &["log.json", "fork/exec ", "no such file"],
+            // A name, and not on the daemon's PATH.
+            &["log.json", "exec: \"", "executable file not found in $PATH"],
         ],
-        cause: "the registered path of runsc does not exist on the daemon's host",
+        cause: "the registered runsc does not exist on the daemon's host",
         fix: "Register it where it is, and reload:",
         commands: REGISTER,
     },
 ];
+
+impl Failure {
+    /// What to tell the user.
+    #[must_use]
+    pub fn hint(&self) -> Hint {
+        let commands = self.commands.iter().map(|&command| command.to_owned()).collect();
+        Hint { text: format!("gVisor: {}. {}", self.cause, self.fix), commands }
+    }
+}
 
 /// The failure that `text`, Docker's error message, tells of.
 #[must_use]
@@ -204,6 +248,20 @@ mod tests {
             (&format!("{log}fork/exec /opt/gv/runsc: no such file or directory: unknown"), "path-missing"),
             (&format!("{log}fork/exec /opt/gvisor: no such file or directory: unknown"), "path-missing"),
             (&format!("{log}fork/exec /opt/runsc: permission denied: unknown"), "path-not-executable"),
+            (&format!("{log}exec: \"runsc\": executable file not found in $PATH: unknown"), "path-missing"),
+            (
+                "failed to start shim: failed to resolve runtime path: runtime \"io.containerd.runsc.v1\" binary not installed \"containerd-shim-runsc-v1\": file does not exist: unknown",
+                "shim-missing",
+            ),
+            (
+                "creating container: cannot create sandbox: cannot create sandbox process: opening device file for platform \"kvm\": error opening KVM device file (/dev/kvm): no such file or directory: unknown",
+                "no-kvm",
+            ),
+            (
+                "creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF: this binary's build label \"release-20260101.0\" in sidecar \"gvisor_sentry\" does not match the expected release \"release-20260817.0\"; all gVisor binaries must come from the same release",
+                "mixed-release",
+            ),
+            ("creating container: failed to get Nvidia driver version: no such file", "no-nvidia-driver"),
             (
                 &format!(
                     "{log}/var/lib/docker/runtimes/runsc did not terminate successfully: exit status 2: unknown"
@@ -254,6 +312,7 @@ mod tests {
             let message = format!("docker: Error response from daemon: {text}.");
             assert_eq!(recognise(&message).map(|seen| seen.id), Some(id), "{message}");
         }
+        assert!(rows.iter().any(|(_, id)| *id == DIED));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod binary;
 pub mod detect;
 pub mod failures;
 pub mod instructions;
+pub mod kept;
 pub mod memory;
 pub mod probe;
 pub mod processes;

@@ -5,11 +5,17 @@
 //! the daemon's, and only its release is static. This program has no such conditions: it is a whole
 //! ELF file for each of the two processors that gVisor runs on, and needs nothing beside it.
 //!
-//! It prints the kernel's log, if it may read it, then `uname` as the kernel returns it, then a
-//! newline; and waits until it is killed.
+//! It opens [`FILE`], which is mounted read-only, in the two ways that empty a file. Then it prints the kernel's log, if it
+//! may read it, then `uname` as the kernel returns it, then a newline; and waits until it is killed.
 
 /// Where the program is in the image.
 pub const PATH: &str = "/probe";
+/// The folder in the image whose content a volume gets, to be mounted read-only.
+pub const FOLDER: &str = "/kept";
+/// The file in it.
+pub const FILE: &str = "/kept/file";
+/// What is in that.
+const CONTENT: &str = "kept as it is\n";
 
 /// Linux's `struct utsname`: six fields, of which the fourth is the version of the kernel's build.
 const FIELD: usize = 65;
@@ -54,6 +60,16 @@ impl Processor {
 #[rustfmt::skip]
 const X86_64: &[u8] = &[
     0x48, 0x81, 0xec, 0x00, 0x40, 0x00, 0x00, // sub $0x4000, %rsp
+    0xb8, 0x01, 0x01, 0x00, 0x00,             // mov $257, %eax          openat(
+    0xbf, 0x9c, 0xff, 0xff, 0xff,             // mov $-100, %edi           AT_FDCWD,
+    0x48, 0x8d, 0x35, 0x77, 0x00, 0x00, 0x00, // lea 0x77(%rip), %rsi      FILE, behind the code
+    0xba, 0x01, 0x02, 0x00, 0x00,             // mov $0x201, %edx          O_WRONLY | O_TRUNC)
+    0x0f, 0x05,                               // syscall
+    0xb8, 0x01, 0x01, 0x00, 0x00,             // mov $257, %eax          openat(
+    0xbf, 0x9c, 0xff, 0xff, 0xff,             // mov $-100, %edi           AT_FDCWD,
+    0x48, 0x8d, 0x35, 0x5f, 0x00, 0x00, 0x00, // lea 0x5f(%rip), %rsi      FILE,
+    0xba, 0x00, 0x02, 0x00, 0x00,             // mov $0x200, %edx          O_RDONLY | O_TRUNC)
+    0x0f, 0x05,                               // syscall
     0xb8, 0x67, 0x00, 0x00, 0x00,             // mov $103, %eax          syslog(
     0xbf, 0x03, 0x00, 0x00, 0x00,             // mov $3, %edi              SYSLOG_ACTION_READ_ALL,
     0x48, 0x89, 0xe6,                         // mov %rsp, %rsi            stack,
@@ -83,6 +99,16 @@ const X86_64: &[u8] = &[
 #[rustfmt::skip]
 const AARCH64: &[u8] = &[
     0xff, 0x13, 0x40, 0xd1, // sub sp, sp, #0x4000
+    0x08, 0x07, 0x80, 0xd2, // mov x8, #56             openat(
+    0x60, 0x0c, 0x80, 0x92, // mov x0, #-100             AT_FDCWD,
+    0xa1, 0x04, 0x00, 0x10, // adr x1, .+148             FILE, behind the code
+    0x22, 0x40, 0x80, 0xd2, // mov x2, #0x201            O_WRONLY | O_TRUNC)
+    0x01, 0x00, 0x00, 0xd4, // svc #0
+    0x08, 0x07, 0x80, 0xd2, // mov x8, #56             openat(
+    0x60, 0x0c, 0x80, 0x92, // mov x0, #-100             AT_FDCWD,
+    0x01, 0x04, 0x00, 0x10, // adr x1, .+128             FILE,
+    0x02, 0x40, 0x80, 0xd2, // mov x2, #0x200            O_RDONLY | O_TRUNC)
+    0x01, 0x00, 0x00, 0xd4, // svc #0
     0x88, 0x0e, 0x80, 0xd2, // mov x8, #116            syslog(
     0x60, 0x00, 0x80, 0xd2, // mov x0, #3                SYSLOG_ACTION_READ_ALL,
     0xe1, 0x03, 0x00, 0x91, // mov x1, sp                stack,
@@ -114,12 +140,13 @@ const AARCH64: &[u8] = &[
     0xfa, 0xff, 0xff, 0x17, // b wait
 ];
 
-/// The program as an ELF file: a header, one segment that is the whole file, and the code.
+/// The program as an ELF file: a header, one segment that is the whole file, the code, and the name of [`FILE`].
 #[must_use]
 pub fn program(processor: Processor) -> Vec<u8> {
     const HEADERS: u16 = 64 + 56;
     const BASE: u64 = 0x40_0000;
-    let size = u64::from(HEADERS) + processor.code().len() as u64;
+    let code = [processor.code(), FILE.as_bytes(), b"\0"].concat();
+    let size = u64::from(HEADERS) + code.len() as u64;
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     let half = |file: &mut Vec<u8>, value: u16| file.extend(value.to_le_bytes());
     let word = |file: &mut Vec<u8>, value: u32| file.extend(value.to_le_bytes());
@@ -139,33 +166,51 @@ pub fn program(processor: Processor) -> Vec<u8> {
     for value in [0, BASE, BASE, size, size, 0x1_0000] {
         long(&mut file, value);
     }
-    file.extend(processor.code());
+    file.extend(code);
     file
 }
 
-/// The image's root as `docker import` takes it: a tar file with the program.
+/// A block of a tar file.
+const BLOCK: usize = 512;
+
+/// The image's root as `docker import` takes it: a tar file with the program, and with [`FILE`].
 #[must_use]
 pub fn archive(processor: Processor) -> Vec<u8> {
-    const BLOCK: usize = 512;
-    let program = program(processor);
+    let mut archive = entry(PATH, "0000755", b'0', &program(processor));
+    archive.extend(entry(FOLDER, "0000777", b'5', &[]));
+    archive.extend(entry(FILE, "0000666", b'0', CONTENT.as_bytes()));
+    archive.resize(archive.len() + 2 * BLOCK, 0);
+    archive
+}
+
+fn entry(path: &str, mode: &str, kind: u8, content: &[u8]) -> Vec<u8> {
     let mut header = [0; BLOCK];
     let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, PATH.trim_start_matches('/'));
-    put(100, "0000755\0");
+    put(0, path.trim_start_matches('/'));
+    put(100, mode);
     put(108, "0000000\0");
     put(116, "0000000\0");
-    put(124, &format!("{:011o}\0", program.len()));
+    put(124, &format!("{:011o}\0", content.len()));
     put(136, "00000000000\0");
     // The sum is made with blanks in its own place.
     put(148, "        ");
-    put(156, "0");
     put(257, "ustar\x0000");
+    header[156] = kind;
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    let mut archive = header.to_vec();
-    archive.extend(&program);
-    archive.resize(archive.len().next_multiple_of(BLOCK) + 2 * BLOCK, 0);
-    archive
+    let mut entry = header.to_vec();
+    entry.extend(content);
+    entry.resize(entry.len().next_multiple_of(BLOCK), 0);
+    entry
+}
+
+/// Whether [`FILE`] is as it was, by what `docker cp` writes of it: a tar file. `None` if it is not in that.
+#[must_use]
+pub fn is_kept(copied: &str) -> Option<bool> {
+    let name = FILE.rsplit('/').next().unwrap_or(FILE);
+    let header = copied.get(..BLOCK).filter(|header| header.trim_end_matches('\0').len() > 156)?;
+    let ends = header.as_bytes().get(name.len()) == Some(&0);
+    (header.starts_with(name) && ends).then(|| copied[BLOCK..].starts_with(CONTENT))
 }
 
 /// What the program has seen of its kernel.
@@ -255,6 +300,27 @@ mod tests {
         assert!(seen("", "#1 SMP Sun Jan 10 15:06:54 PST 2016"));
         assert!(!seen("", "#1 SMP PREEMPT_DYNAMIC Debian 6.1"));
         assert_eq!(Seen::read("[    0.000000] Starting gVisor...\n"), None);
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_is_told_from_one_that_is_as_it_was() {
+        let copied = |content: &str| {
+            let mut copied = entry("file", "0000666", b'0', content.as_bytes());
+            copied.resize(copied.len() + 2 * BLOCK, 0);
+            is_kept(&String::from_utf8(copied).unwrap())
+        };
+        assert_eq!(copied(CONTENT), Some(true));
+        assert_eq!(copied(""), Some(false));
+        assert_eq!(copied("other"), Some(false));
+        assert_eq!(is_kept(""), None);
+        assert_eq!(is_kept(&"\0".repeat(2048)), None);
+    }
+
+    #[test]
+    fn the_code_is_as_long_as_its_own_addresses_say() {
+        // What they lead to stands behind it.
+        assert_eq!((X86_64.len(), AARCH64.len()), (24 + 0x77, 12 + 148));
+        assert_eq!((X86_64.len(), AARCH64.len()), (48 + 0x5f, 32 + 128));
     }
 
     #[test]

@@ -14,6 +14,13 @@ pub struct Process {
     pub words: Vec<String>,
 }
 
+/// Whether `/proc` shows us our own processes only. Source: proc(5), `hidepid`.
+#[must_use]
+pub fn are_hidden() -> bool {
+    let proc = std::path::Path::new("/proc");
+    proc.join("self").exists() && !proc.join("1").exists()
+}
+
 /// Every process there is, by its id; empty where there is no `/proc`.
 #[must_use]
 pub fn all() -> BTreeMap<i32, Process> {

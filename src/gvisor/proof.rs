@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::failures::{self, Failure};
+use super::kept::Kept;
 use super::probe::{self, Processor, Seen};
 use crate::docker::client::{Answer, Docker, Ending};
 use crate::docker::stop::Stop;
@@ -64,6 +65,8 @@ pub enum Proof {
         how: How,
         /// What was seen, in a clause.
         evidence: String,
+        /// Whether it left a file alone that was mounted read-only; `None` if the daemon did not show that file.
+        kept: Option<Kept>,
     },
     /// It started, and not in gVisor.
     NotGvisor {
@@ -160,9 +163,16 @@ impl Trial<'_> {
         let import = ["import", "--change", &label, "--change", &entry, "-", &self.image];
         self.ask(&import, &unstoppable, probe::archive(processor))?;
         let label = format!("--label={LABEL}={}", self.name);
+        // A folder of the host that the image's file is copied into, read-only to the container.
+        let volume = format!(
+            "--mount=type=volume,src={},dst={},readonly,volume-label={LABEL}={}",
+            self.name,
+            probe::FOLDER,
+            self.name
+        );
         // Docker's default log driver may be one that cannot be read back.
         let mut create = vec!["create".into(), "--name".into(), self.name.clone().into(), label.into()];
-        create.extend(["--log-driver=json-file", "--restart=no"].map(OsString::from));
+        create.extend([&*volume, "--log-driver=json-file", "--restart=no"].map(OsString::from));
         create.extend(options.iter().cloned());
         create.push(self.image.clone().into());
         let id = self.ask(&create, &unstoppable, Vec::new())?;
@@ -192,7 +202,24 @@ impl Trial<'_> {
             return Err(Proof::failed(format!("the container ended with exit code {code}: {said}")));
         };
         let process = HostProcess::read(pid, self.id.as_deref().unwrap_or(&self.name));
-        Ok(Some(judge(&seen, process.as_ref())))
+        let mut proof = judge(&seen, process.as_ref());
+        if let Proof::Proven { kept, .. } = &mut proof {
+            *kept = self.kept()?;
+        }
+        Ok(Some(proof))
+    }
+
+    /// What became of the file that the program tried to empty: the daemon reads it on its own machine.
+    fn kept(&self) -> Result<Option<Kept>, Proof> {
+        let file = format!("{}:{}", self.name, probe::FILE);
+        match self.ask(&["cp", &file, "-"], self.stop, Vec::new()) {
+            Ok(copied) => {
+                Ok(probe::is_kept(&copied).map(|is_kept| if is_kept { Kept::Yes } else { Kept::No }))
+            }
+            // A daemon that cannot copy has proven nothing about it.
+            Err(Proof::Failed { .. }) => Ok(None),
+            Err(proof) => Err(proof),
+        }
     }
 
     /// What `docker ARGS` prints.
@@ -240,6 +267,7 @@ impl Trial<'_> {
         if let Some(id) = self.id.as_deref().filter(|_| removed && !proof.is_proven()) {
             removed = hanging::sweep(id);
         }
+        removed &= self.done(&["volume", "rm", "--force", &self.name], Duration::from_secs(5));
         removed &= self.done(&["rmi", "--force", &self.image], Duration::from_secs(5));
         let left = (!removed).then(|| self.by_hand());
         match proof {
@@ -265,13 +293,16 @@ impl Trial<'_> {
 
     fn by_hand(&self) -> String {
         let remove = self.docker.shown(["rm", "--force", &self.name]);
+        let volume = self.docker.shown(["volume", "rm", &self.name]);
         let image = self.docker.shown(["rmi", &self.image]);
         match &self.id {
             // The brackets keep the pattern from matching sudo's own command line.
             Some(id) => {
-                format!("sudo pkill -KILL -f -- '([c]ontainerd-shim|[r]unsc).*{id}'; {remove}; {image}")
+                format!(
+                    "sudo pkill -KILL -f -- '([c]ontainerd-shim|[r]unsc).*{id}'; {remove}; {volume}; {image}"
+                )
             }
-            None => format!("{remove}; {image}"),
+            None => format!("{remove}; {volume}; {image}"),
         }
     }
 }
@@ -320,9 +351,9 @@ fn judge(seen: &Seen, process: Option<&HostProcess>) -> Proof {
     };
     match process {
         _ if !seen.is_gvisor() => Proof::NotGvisor { evidence },
-        Some(process) if process.is_gvisor() => Proof::Proven { how: How::Host, evidence },
+        Some(process) if process.is_gvisor() => Proof::Proven { how: How::Host, evidence, kept: None },
         Some(_) => Proof::NotGvisor { evidence },
-        None => Proof::Proven { how: How::Inside, evidence },
+        None => Proof::Proven { how: How::Inside, evidence, kept: None },
     }
 }
 

@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::docker::flags::Flags;
 use crate::docker::grammar::Problem;
 use crate::docker::run_line::RunLine;
-use crate::gvisor::rules::Severity;
 use crate::gvisor::rules::table::RULES;
+use crate::gvisor::rules::{Rule, Severity};
 use crate::ui;
 
 /// cobra's `ShellCompDirectiveNoFileComp`.
@@ -124,16 +124,16 @@ fn values<'a>(
         .to_vec(),
         "detect-timeout" => [("10s", ""), ("60s", "")].map(pair).to_vec(),
         "ttl" => [("1h", ""), ("1d", ""), ("30d", ""), ("none", "for ever")].map(pair).to_vec(),
-        "allow" => rules(|severity| severity == Severity::Deny).map(pair).collect(),
-        "quiet-rule" => rules(|severity| severity < Severity::Note).map(pair).collect(),
+        "allow" => rules(Rule::can_be_allowed).map(pair).collect(),
+        "quiet-rule" => rules(|rule| rule.severity < Severity::Note).map(pair).collect(),
         _ => return None,
     };
     Some((offered, begun))
 }
 
 /// The rules of some severities, and what each is about.
-fn rules(wanted: fn(Severity) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
-    RULES.iter().filter(move |rule| wanted(rule.severity)).map(|rule| (rule.id, rule.why))
+fn rules(wanted: fn(&Rule) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    RULES.iter().filter(move |rule| wanted(rule)).map(|rule| (rule.id, rule.why))
 }
 
 /// `--option=beg`, or the word before for `beg`.

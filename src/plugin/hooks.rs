@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::context::Context;
+use crate::docker::config_file::ConfigFile;
+use crate::docker::daemon::DaemonProcess;
+use crate::docker::service::Service;
 use crate::gvisor::failures;
 use crate::ui;
 
@@ -31,14 +34,22 @@ pub(crate) fn answer(context: &Context, request: &OsStr) -> anyhow::Result<()> {
     }
     let request: Request =
         serde_json::from_str(&request.to_string_lossy()).context("cannot read Docker's hook request")?;
-    match template(&request) {
+    match template(&request, || service(context)) {
         Some(template) => ui::out(&format!("{}\n", json!({ "Type": 0, "Template": template }))),
         None => Ok(()),
     }
 }
 
+/// The daemon that was meant, as far as its socket shows it. Docker does not tell which it was.
+fn service(context: &Context) -> Service {
+    let current = context.config_json().and_then(|path| ConfigFile::read(&path).ok()?.current_context);
+    let socket = context.local_socket(current.as_deref());
+    let process = socket.and_then(|socket| DaemonProcess::serving(&socket));
+    process.as_ref().map(Service::of_process).unwrap_or_default()
+}
+
 /// The text that Docker prints, or nothing to say.
-fn template(request: &Request) -> Option<String> {
+fn template(request: &Request, service: impl FnOnce() -> Service) -> Option<String> {
     let words: Vec<&str> = request.root_cmd.split_ascii_whitespace().collect();
     let command = match words.as_slice() {
         [command @ ("run" | "create")] | ["container", command @ ("run" | "create")] => *command,
@@ -49,7 +60,8 @@ fn template(request: &Request) -> Option<String> {
     } else {
         let failure = failures::recognise(&request.command_error)?;
         let mut lines = vec![format!("Why: {}", failure.cause), failure.fix.to_owned()];
-        lines.extend(failure.commands.iter().map(|command| format!("    {command}")));
+        let service = service();
+        lines.extend(failure.commands.iter().map(|command| format!("    {}", service.command(command))));
         lines.truncate(MOST_LINES);
         lines.join("\n")
     };
@@ -62,7 +74,7 @@ mod tests {
     use super::*;
 
     fn said(root: &str, error: &str) -> Option<String> {
-        template(&Request { root_cmd: root.into(), command_error: error.into() })
+        template(&Request { root_cmd: root.into(), command_error: error.into() }, Service::default)
     }
 
     #[test]

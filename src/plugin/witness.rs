@@ -33,6 +33,8 @@ pub(super) fn start() -> Option<Child> {
         .arg(WITNESS_COMMAND)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // Whoever reads our own waits for its end.
+        .stderr(Stdio::null())
         .spawn()
         .ok()
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::sandbox::private_file;
-use crate::ui::{shell_line, shown};
+use crate::ui::{json, shell_line, shown};
 
 /// One start. docs/configuration.md lists the fields for users.
 #[derive(Debug, Serialize)]
@@ -44,9 +44,8 @@ pub fn now() -> String {
 /// # Errors
 /// It cannot be written. Nothing may start then: a start that is not in the log has not been audited.
 pub fn append(file: &Path, record: &Record<'_>) -> anyhow::Result<()> {
-    let mut line = serde_json::to_vec(record)?;
-    line.push(b'\n');
-    write(file, &line).with_context(|| {
+    let line = json(&serde_json::to_string(record)?) + "\n";
+    write(file, line.as_bytes()).with_context(|| {
         let folder = file.parent().unwrap_or(Path::new("/"));
         let error =
             Error::new(format!("cannot write the audit log {} (`plugins.sandbox.audit`)", shown(file)));

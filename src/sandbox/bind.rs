@@ -1,7 +1,9 @@
 //! Words for `docker run --mount`.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStringExt as _;
+
+use crate::docker::csv::field;
 
 /// `type=bind,src=…,dst=…`. A field with a comma or a quote in it stands in quotes, as encoding/csv reads it.
 #[must_use]
@@ -16,21 +18,10 @@ pub fn word(source: &OsStr, target: &OsStr, read_only: bool) -> OsString {
     OsString::from_vec(word)
 }
 
-fn field(key: &[u8], value: &OsStr) -> Vec<u8> {
-    let mut field = [key, value.as_bytes()].concat();
-    if field.iter().any(|byte| matches!(byte, b',' | b'"')) {
-        let mut quoted = vec![b'"'];
-        for byte in field {
-            quoted.extend(std::iter::repeat_n(byte, if byte == b'"' { 2 } else { 1 }));
-        }
-        quoted.push(b'"');
-        field = quoted;
-    }
-    field
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
     use crate::docker::csv;
 

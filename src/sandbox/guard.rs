@@ -79,23 +79,36 @@ pub struct Task {
     pub timeout: Duration,
     /// How long it has after SIGTERM.
     pub grace: Duration,
+    /// The working directory.
+    pub workdir: PathBuf,
     /// Variables to set, or, without a value, to take away.
     pub environment: Vec<(OsString, Option<OsString>)>,
-    /// What the guard's reports are known by; without it, it makes none.
+    /// What the guard's reports are known by; without it, it makes none. It is told to the guard on standard input only:
+    /// arguments are for everybody to read, on the host and in the sandbox.
     pub report: Option<String>,
     /// The command and its arguments.
     pub command: Vec<OsString>,
 }
 
 impl Task {
-    /// As the guard's arguments.
+    /// As the guard's arguments, the report's word aside. With one, [`Task::secrets`] are what it waits for.
     #[must_use]
-    pub fn words(&self) -> Vec<OsString> {
+    pub fn arguments(&self) -> Vec<OsString> {
+        let waits = self.report.iter().flat_map(|_| {
+            // Who does not get them in the command's time is not waited for any more.
+            ["stdin".into(), format!("idle={}", self.timeout.as_millis()).into()]
+        });
+        waits.chain(self.words()).collect()
+    }
+
+    fn words(&self) -> Vec<OsString> {
+        let mut workdir = OsString::from("workdir=");
+        workdir.push(&self.workdir);
         let mut words: Vec<OsString> = vec![
             format!("timeout={}", self.timeout.as_millis()).into(),
             format!("grace={}", self.grace.as_millis()).into(),
+            workdir,
         ];
-        words.extend(self.report.iter().map(|word| format!("report={word}").into()));
         for (name, value) in &self.environment {
             let mut word = OsString::from(if value.is_some() { "env=" } else { "unset=" });
             word.push(name);
@@ -117,20 +130,36 @@ impl Task {
         words
     }
 
-    /// As what a guard that waits reads from its standard input.
+    /// All of it, as what a guard that waits reads from its standard input.
     ///
     /// # Errors
     /// It is larger than a command line may be.
     pub fn block(&self) -> anyhow::Result<Vec<u8>> {
-        let words = self.words();
-        let length: usize = words.iter().map(|word| word.len() + 1).sum();
-        let mut block = u32::try_from(length).context("the command is too long")?.to_le_bytes().to_vec();
-        for word in words {
-            block.extend(word.as_bytes());
-            block.push(0);
-        }
-        Ok(block)
+        let report = self.report_word();
+        block(report.into_iter().chain(self.words()).collect())
     }
+
+    /// What is no argument, as what a guard reads from its standard input; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// There are none for a word of ours.
+    pub fn secrets(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        self.report_word().map(|word| block(vec![word])).transpose()
+    }
+
+    fn report_word(&self) -> Option<OsString> {
+        self.report.as_ref().map(|word| format!("report={word}").into())
+    }
+}
+
+fn block(words: Vec<OsString>) -> anyhow::Result<Vec<u8>> {
+    let length: usize = words.iter().map(|word| word.len() + 1).sum();
+    let mut block = u32::try_from(length).context("the command is too long")?.to_le_bytes().to_vec();
+    for word in words {
+        block.extend(word.as_bytes());
+        block.push(0);
+    }
+    Ok(block)
 }
 
 /// What the guard reports.
@@ -201,16 +230,17 @@ impl Reader {
     }
 }
 
-/// `e007`, and a zero.
+/// `e007`, and a zero. What no guard of ours writes is no report.
 fn report(bytes: &[u8]) -> Option<Report> {
     let [kind, digits @ .., 0] = bytes else { return None };
+    let digits = digits.iter().all(u8::is_ascii_digit).then_some(digits)?;
     let code = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(match kind {
-        b'b' => Report::Begins,
-        b'e' => Report::Exited(code),
-        b's' => Report::Signalled(code),
-        b'x' => Report::NotStarted(code),
-        b't' => Report::TimedOut,
+    Some(match (kind, code) {
+        (b'b', 0) => Report::Begins,
+        (b'e', code) => Report::Exited(code),
+        (b's', 1..=64) => Report::Signalled(code),
+        (b'x', 126 | 127) => Report::NotStarted(code),
+        (b't', _) => Report::TimedOut,
         _ => return None,
     })
 }
@@ -290,13 +320,36 @@ mod tests {
     fn a_block_has_its_length_and_each_word_its_end() {
         let task = Task {
             timeout: Duration::from_secs(2),
+            workdir: "/w".into(),
             environment: vec![("A".into(), Some("b c".into())), ("D".into(), None)],
             command: vec!["sh".into(), OsString::new()],
             ..Task::default()
         };
         let block = task.block().unwrap();
-        let text = b"timeout=2000\0grace=0\0env=A=b c\0unset=D\0--\0sh\0\0";
+        let text = b"timeout=2000\0grace=0\0workdir=/w\0env=A=b c\0unset=D\0--\0sh\0\0";
         assert_eq!(block[..4], u32::try_from(text.len()).unwrap().to_le_bytes());
         assert_eq!(&block[4..], text);
+    }
+
+    #[test]
+    fn the_word_of_the_reports_is_in_no_argument() {
+        let mut task = Task { command: vec!["true".into()], ..Task::default() };
+        assert!(task.secrets().unwrap().is_none() && !task.arguments().contains(&"stdin".into()));
+        task.report = Some(WORD.into());
+        let secrets = task.secrets().unwrap().unwrap();
+        assert_eq!(&secrets[4..], format!("report={WORD}\0").as_bytes());
+        let arguments = task.arguments();
+        assert!(arguments.contains(&"stdin".into()), "{arguments:?}");
+        assert!(arguments.iter().all(|word| !word.to_string_lossy().contains(WORD)), "{arguments:?}");
+    }
+
+    #[test]
+    fn a_report_that_no_guard_writes_is_output() {
+        for forged in ["s000", "s065", "s255", "e256", "x000", "x125", "b001", "e+07", "t-01"] {
+            assert_eq!(Reader::new(WORD).read(&written(forged)), (written(forged), vec![]), "{forged}");
+        }
+        for (known, report) in [("s001", Report::Signalled(1)), ("s064", Report::Signalled(64))] {
+            assert_eq!(Reader::new(WORD).read(&written(known)), (vec![], vec![report]));
+        }
     }
 }

@@ -47,7 +47,7 @@ pub struct Task {
     pub warm: bool,
     /// See above.
     pub terminal: bool,
-    /// A network to remove if nobody uses it, and the folder of its lock.
+    /// The id of a network to remove if nobody uses it, and the folder of its lock.
     pub network: Option<(String, PathBuf)>,
 }
 

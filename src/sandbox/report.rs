@@ -118,10 +118,12 @@ impl<'a> Word<'a> {
 pub struct Image {
     /// As it was written.
     pub name: String,
-    /// `sha256:…`, if it is on the daemon.
+    /// `sha256:…`, if it is on the daemon. With the containerd image store it may be an index's, of several platforms.
     pub id: Option<String>,
     /// `sha256:…`, by which a registry knows it; one that was built has none.
     pub digest: Option<String>,
+    /// Of the image that ran: `linux/amd64`, `linux/arm64/v8`.
+    pub platform: Option<String>,
 }
 
 /// What a command might use. Sizes are in bytes; `None` is no limit.
@@ -141,10 +143,14 @@ pub struct Limits {
     pub timeout_ms: u64,
     /// What is kept of each output.
     pub max_output: u64,
+    /// Whether the container is held to the first four.
+    pub enforced: bool,
 }
 
-impl From<&OneShot> for Limits {
-    fn from(settings: &OneShot) -> Self {
+impl Limits {
+    /// What the settings say. `enforced`: whether the cgroup ones hold.
+    #[must_use]
+    pub fn of(settings: &OneShot, enforced: bool) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "no machine has millions of processors")]
         let cpus = settings.cpus.value.0 as f64 / 1e9;
         let memory = settings.memory.value;
@@ -160,6 +166,7 @@ impl From<&OneShot> for Limits {
             disk: settings.disk.value,
             timeout_ms: millis(settings.timeout.value),
             max_output: settings.max_output.value,
+            enforced,
         }
     }
 }

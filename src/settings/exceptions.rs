@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use super::decide::{Origin, Sourced};
 use super::policy::Policy;
 use crate::error::Error;
-use crate::gvisor::rules::{self, Severity};
+use crate::gvisor::rules::{self, Rule, Severity};
 use crate::ui::plain;
 
 /// What may be done although a rule forbids it, and what a rule need not say.
@@ -62,7 +62,7 @@ impl Exceptions {
 /// One of them is not.
 pub fn allowable(list: &str) -> Result<Vec<&'static str>, String> {
     let ids = known(list)?;
-    match ids.iter().find(|id| rules::find(id).is_none_or(|rule| rule.severity != Severity::Deny)) {
+    match ids.iter().find(|id| !rules::find(id).is_some_and(Rule::can_be_allowed)) {
         Some(id) => Err(format!("`{id}` forbids nothing; `quiet-rule` silences it")),
         None => Ok(ids),
     }
@@ -91,8 +91,7 @@ fn sourced(
         Ok(ids) => Ok(ids.iter().map(|&value| Sourced { value, origin: origin.clone() }).collect()),
         Err(problem) => {
             let ids = |deny: bool| -> Vec<&str> {
-                let wanted =
-                    rules::table::RULES.iter().filter(|rule| (rule.severity == Severity::Deny) == deny);
+                let wanted = rules::table::RULES.iter().filter(|rule| rule.can_be_allowed() == deny);
                 wanted.filter(|rule| rule.severity != Severity::Fact).map(|rule| rule.id).collect()
             };
             let list = format!("deny: {}\nothers: {}\n", ids(true).join(" "), ids(false).join(" "));

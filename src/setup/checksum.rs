@@ -1,7 +1,7 @@
 //! SHA-512, and the files that `sha512sum` writes.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -40,27 +40,37 @@ pub fn expected(text: &str, name: &str) -> Option<String> {
 /// It cannot be read.
 pub fn of(path: &Path) -> anyhow::Result<String> {
     let cannot = || format!("cannot read {}", shown(path));
-    let mut file = File::open(path).with_context(cannot)?;
+    of_file(&mut File::open(path).with_context(cannot)?).with_context(cannot)
+}
+
+/// The sum of an open file, from its beginning; it is at its beginning again then.
+///
+/// # Errors
+/// It cannot be read.
+pub fn of_file(file: &mut File) -> io::Result<String> {
+    file.rewind()?;
     let mut sum = Sha512::new();
     let mut part = vec![0; 1 << 16];
     loop {
-        let length = file.read(&mut part).with_context(cannot)?;
+        let length = file.read(&mut part)?;
         if length == 0 {
+            file.rewind()?;
             return Ok(hex(&sum.finalize()));
         }
         sum.update(&part[..length]);
     }
 }
 
-/// Holds `path` against `text`, the content of the `.sha512` beside `name` at `origin`.
+/// Holds an open file against `text`, the content of the `.sha512` beside `name` at `origin`. What is used then must
+/// be this open file, and nobody else may be able to write to it.
 ///
 /// # Errors
 /// There is no sum for it, or another.
-pub fn verify(path: &Path, text: &str, name: &str, origin: &str) -> anyhow::Result<String> {
+pub fn verify(file: &mut File, text: &str, name: &str, origin: &str) -> anyhow::Result<()> {
     let expected = wanted(text, name, origin)?;
-    let found = of(path)?;
+    let found = of_file(file).with_context(|| format!("cannot read {}", shown(origin)))?;
     if found == expected {
-        return Ok(found);
+        return Ok(());
     }
     Err(Error::new(format!(
         "wrong checksum: {} has SHA-512 {}…, and its .sha512 says {}…",

@@ -1,17 +1,23 @@
 //! Files that are replaced whole: whatever happens, the old one or the new one is there.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use rustix::fs::OFlags;
 
-use crate::ui::shown;
+use super::ownership;
+use crate::error::Error;
+use crate::ui::{self, shown};
 
 /// The end of names of files that are not finished. Who works in a folder holds its lock, so the name
 /// is nobody else's, and what a killed run has left is found by it.
 pub const UNFINISHED: &str = ".docker-sandbox.tmp";
+
+/// No file of ours is as large.
+const MAX_OWN: u64 = 4 << 20;
 
 /// Where `path` really is, links followed to the end, be there a file or not.
 ///
@@ -43,6 +49,40 @@ pub fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", shown(path))),
     }
+}
+
+/// The content of a file of root's or the caller's own that nobody else can write to; `None` if there is no such file.
+///
+/// # Errors
+/// It is somebody else's, no regular file, or cannot be read.
+pub fn read_own(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let cannot = || format!("cannot read {}", shown(path));
+    // A pipe that somebody has put there must not make us wait.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // O_NOFOLLOW's answer for a link.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(not_own(path));
+        }
+        opened => opened.with_context(cannot)?,
+    };
+    if !ownership::is_own_file(&file.metadata().with_context(cannot)?) {
+        return Err(not_own(path));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_OWN).read_to_end(&mut bytes).with_context(cannot)?;
+    Ok(Some(bytes))
+}
+
+fn not_own(path: &Path) -> anyhow::Error {
+    Error::new(format!(
+        "{} was not written by setup: another user has put it there or can write to it",
+        shown(path)
+    ))
+    .hint("look at it:", format!("ls -l {}", ui::shell_line([path])))
+    .hint("remove it; what a setup did cannot be undone then:", format!("sudo rm {}", ui::shell_line([path])))
+    .into()
 }
 
 /// Puts `content` into `path` (which is no link), with mode and owner of `like`, else with `mode`.

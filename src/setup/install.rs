@@ -131,7 +131,8 @@ fn all_steps(
 ) -> anyhow::Result<String> {
     let stop = work.tools.stop.clone();
     let runsc = obtain::get(work, order, journal, change)?;
-    let entry = Entry { path: runsc.to_string_lossy().into_owned(), args: order.args.clone() };
+    let args = order.args.iter().cloned().chain(runsc::for_read_only(&runsc, &order.args)).collect();
+    let entry = Entry { path: runsc.to_string_lossy().into_owned(), args };
     runsc::check_word("the path", &entry.path)?;
     if work.daemon.process.as_ref().and_then(|process| process.shares(&runsc)) == Some(false) {
         let message = format!("the daemon does not see {}: it has a file system of its own", shown(&runsc));

@@ -1,7 +1,8 @@
 //! What was done, beside the daemon.json that it was done for: `daemon.json.docker-sandbox-NAME`.
 //!
 //! Written before each step, whole or not at all. It says what `--undo` takes back, and what a run
-//! that was killed has left half done.
+//! that was killed has left half done. As it names what is removed, it is believed only where nobody
+//! else can have written it: the directory has been checked ([`super::target`]), and the file is ours.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,7 @@ impl Journal {
 }
 
 fn read(file: &Path) -> anyhow::Result<Record> {
-    let Some(text) = file::read(file)? else { return Ok(Record::default()) };
+    let Some(text) = file::read_own(file)? else { return Ok(Record::default()) };
     serde_json::from_slice(&text).map_err(|error| {
         Error::new(format!("{} is damaged: {error}", shown(file)))
             .hint(

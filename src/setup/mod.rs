@@ -7,6 +7,7 @@
 pub mod apt;
 pub mod change;
 pub mod checksum;
+pub mod copy;
 pub mod daemon_json;
 pub mod fetch;
 pub mod file;
@@ -14,6 +15,7 @@ pub mod install;
 pub mod journal;
 mod json_text;
 mod obtain;
+pub mod ownership;
 pub mod place;
 pub mod register;
 pub mod reload;

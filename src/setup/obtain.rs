@@ -1,7 +1,7 @@
 //! gVisor's programs, from wherever they come to where they stay.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,7 +13,7 @@ use super::runsc::{self, Trial};
 use super::source::{self, Source};
 use super::steps::{self, Event};
 use super::target::Kind;
-use super::{apt, checksum, fetch, file, place, unpack};
+use super::{apt, checksum, copy, fetch, file, ownership, place, unpack};
 use crate::error::Error;
 use crate::ui::shown;
 
@@ -28,6 +28,9 @@ pub(super) fn get(
     match &order.source {
         Source::Found(path) => {
             work.report.begins(order.source.to_string());
+            let elsewhere =
+                ("take gVisor's release instead:", "docker sandbox setup --from release".to_owned());
+            ownership::check(path, "and the daemon runs it", elsewhere)?;
             let version = runsc::version(work.tools, path)?;
             work.report.done(format!("version {version}"));
             try_platform(work, order, path)?;
@@ -87,14 +90,13 @@ pub(super) fn get(
 
 /// Brings the source's files into `new`, verified.
 fn stage_source(work: &mut Work<'_>, order: &Order, stage: &Path, new: &Path) -> anyhow::Result<()> {
-    let tools = work.tools;
     match &order.source {
-        Source::Folder(folder) => place::copy_parts(folder, new),
+        Source::Folder(folder) => copy::parts(folder, new),
         Source::File(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut sums = path.as_os_str().to_owned();
             sums.push(".sha512");
-            let text = file::read(Path::new(&sums))?.ok_or_else(|| {
+            let text = copy::small(Path::new(&sums))?.ok_or_else(|| {
                 let wanted = shown(&sums);
                 Error::new(format!("no checksum: there is no {wanted}")).hint(
                     "write it where the file is known to be good:",
@@ -102,15 +104,14 @@ fn stage_source(work: &mut Work<'_>, order: &Order, stage: &Path, new: &Path) ->
                 )
             })?;
             // A copy that nobody else can change between the look at it and its use.
-            let copy = if is_archive(&name) { stage.join(&name) } else { new.join("runsc") };
-            place::copy(path, &copy)?;
-            checksum::verify(&copy, &String::from_utf8_lossy(&text), &name, &path.to_string_lossy())?;
+            let at = if is_archive(&name) { stage.join(&name) } else { new.join("runsc") };
+            let mut copy = copy::file(path, &at, unpack::LIMITS.bytes)?;
+            checksum::verify(&mut copy, &String::from_utf8_lossy(&text), &name, &path.to_string_lossy())?;
             if is_archive(&name) {
-                unpack::archive(tools, &copy, new)?;
-                return file::remove(&copy);
+                unpack(work, copy, path, new)?;
+                return file::remove(&at);
             }
-            fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))
-                .context("cannot make runsc executable")
+            make_executable(&copy)
         }
         Source::Release(date) => {
             download(work, order, &source::release_url(date, std::env::consts::ARCH)?, new)
@@ -121,16 +122,38 @@ fn stage_source(work: &mut Work<'_>, order: &Order, stage: &Path, new: &Path) ->
 }
 
 fn download(work: &mut Work<'_>, order: &Order, url: &str, new: &Path) -> anyhow::Result<()> {
-    let archive = fetch::archive(work.tools, url, &order.downloads, order.progress)?;
-    if is_archive(&archive.to_string_lossy()) {
-        let unpacked = unpack::archive(work.tools, &archive, new);
-        file::remove(&archive)?;
-        return unpacked;
+    let fetch::Fetched { mut file, path } =
+        fetch::archive(work.tools, url, &order.downloads, order.progress)?;
+    let outcome = if is_archive(url) {
+        unpack(work, file, Path::new(url), new)
+    } else {
+        let mut options = File::options();
+        let runsc = options.write(true).create_new(true).mode(0o600).open(new.join("runsc"));
+        let mut runsc = runsc.context("cannot write runsc")?;
+        std::io::copy(&mut file, &mut runsc).context("cannot write runsc")?;
+        make_executable(&runsc)
+    };
+    file::remove(&path)?;
+    // A directory that has nothing to go on with says nothing.
+    for folder in order.downloads.ancestors().take(2) {
+        let _ = fs::remove_dir(folder);
     }
-    place::copy(&archive, &new.join("runsc"))?;
-    fs::set_permissions(new.join("runsc"), fs::Permissions::from_mode(0o755))
-        .context("cannot make runsc executable")?;
-    file::remove(&archive)
+    outcome
+}
+
+/// Unpacks `file`, which is verified and at its beginning, into `new`, and reports how far that is.
+fn unpack(work: &mut Work<'_>, file: File, name: &Path, new: &Path) -> anyhow::Result<()> {
+    let archive = unpack::Archive { file, name };
+    let report = &mut *work.report;
+    let mut progress = |percent| report.tell(Event::Progress(percent));
+    unpack::archive(work.tools, &archive, new, unpack::LIMITS, &mut progress)
+}
+
+fn make_executable(runsc: &File) -> anyhow::Result<()> {
+    runsc
+        .set_permissions(fs::Permissions::from_mode(0o755))
+        .and_then(|()| runsc.sync_all())
+        .context("cannot make runsc executable")
 }
 
 fn is_archive(name: &str) -> bool {

@@ -8,45 +8,9 @@ use anyhow::Context as _;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::change::Placed;
-use super::{checksum, file, unpack};
+use super::{checksum, file};
 use crate::error::Error;
 use crate::ui::shown;
-
-/// What belongs to gVisor in a folder that may have other things in it.
-const PARTS: [&str; 3] = ["gvisor-bin", "containerd-shim-runsc-v1", "runsc"];
-
-/// Copies gVisor's parts out of `from` into `stage`.
-///
-/// # Errors
-/// They cannot be read or written.
-pub fn copy_parts(from: &Path, stage: &Path) -> anyhow::Result<()> {
-    for part in PARTS {
-        if from.join(part).exists() {
-            copy(&from.join(part), &stage.join(part))?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies a file, or a folder with all that is in it, for everybody to read.
-///
-/// # Errors
-/// It cannot be read or written.
-pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot copy {} to {}", shown(from), shown(to));
-    let there = fs::metadata(from).with_context(cannot)?;
-    if there.is_dir() {
-        fs::create_dir(to).with_context(cannot)?;
-        for member in fs::read_dir(from).with_context(cannot)? {
-            let name = member.with_context(cannot)?.file_name();
-            copy(&from.join(&name), &to.join(&name))?;
-        }
-        return unpack::make_readable(to, &there);
-    }
-    fs::copy(from, to).with_context(cannot)?;
-    unpack::make_readable(to, &there)?;
-    unpack::sync(to)
-}
 
 /// The names in `stage` in the order in which they are placed: runsc, which needs the others, last.
 ///
@@ -81,7 +45,9 @@ pub fn is_there(stage: &Path, prefix: &Path, names: &[String]) -> bool {
 
 fn same(one: &Path, other: &Path) -> anyhow::Result<bool> {
     let (first, second) = (fs::symlink_metadata(one)?, fs::symlink_metadata(other)?);
-    if first.file_type() != second.file_type() || first.mode() != second.mode() {
+    // Also where it is the same by its content, somebody else's could be another tomorrow.
+    if first.file_type() != second.file_type() || first.mode() != second.mode() || first.uid() != second.uid()
+    {
         return Ok(false);
     }
     if first.is_symlink() {

@@ -35,10 +35,18 @@ pub fn plan(config: &Path, name: &str, entry: &Entry) -> anyhow::Result<Plan> {
 }
 
 fn refused(config: &Path, problem: &Problem) -> anyhow::Error {
-    let edit = format!("sudo ${{EDITOR:-vi}} {}", crate::ui::shell_line([config]));
+    let edit = format!("{}${{EDITOR:-vi}} {}", sudo(config), crate::ui::shell_line([config]));
     Error::new(format!("{} line {}: {}; it was left as it is", shown(config), problem.line, problem.what))
         .hint("correct it:", edit)
         .into()
+}
+
+/// What stands before a command for `config`: rootless Docker's is its user's own.
+fn sudo(config: &Path) -> &'static str {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = std::fs::metadata(config).map(|file| file.uid());
+    let ours = owner.is_ok_and(|owner| owner != 0 && owner == rustix::process::geteuid().as_raw());
+    if ours { "" } else { "sudo " }
 }
 
 /// Lets the daemon's own program look at a configuration before it is put in its place. One that
@@ -66,7 +74,7 @@ pub fn validate(tools: &Tools, daemon: &Daemon, config: &Path, plan: &Plan) -> a
         return Ok(());
     }
     Err(Error::new(format!("the daemon would refuse its new configuration: {said}"))
-        .hint("look at what it has now:", format!("sudo cat {}", crate::ui::shell_line([config])))
+        .hint("look at what it has now:", format!("{}cat {}", sudo(config), crate::ui::shell_line([config])))
         .into())
 }
 

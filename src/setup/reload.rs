@@ -11,6 +11,7 @@ use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::DaemonProcess;
 use crate::docker::info::Runtime;
+use crate::docker::service::Service;
 use crate::docker::stop::Stop;
 use crate::error::Error;
 use crate::ui::shown;
@@ -69,13 +70,16 @@ impl Daemon {
                 let what = if let Want::Is(_) = want { "take up" } else { "drop" };
                 let limit = humantime::format_duration(LIMIT);
                 let message = format!("the daemon did not {what} the runtime {} within {limit}", shown(name));
-                let error = Error::new(message)
-                    .hint("see what it says:", "sudo journalctl -u docker -n 20")
-                    .hint("systemd's own way to reload it:", "sudo systemctl reload docker")
-                    .hint(
-                        "a restart takes it up for sure, and stops running containers:",
-                        "sudo systemctl restart docker",
-                    );
+                let service = Service::of_process(process);
+                let mut error = Error::new(message)
+                    .hint("see what it says:", service.command("sudo journalctl -u docker -n 20"));
+                if !service.is_rootless() {
+                    error = error.hint("systemd's own way to reload it:", "sudo systemctl reload docker");
+                }
+                let error = error.hint(
+                    "a restart takes it up for sure, and stops running containers:",
+                    service.command("sudo systemctl restart docker"),
+                );
                 return Err(last.map_or(error.into(), |last| last));
             }
             std::thread::sleep(PAUSE);

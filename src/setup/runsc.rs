@@ -8,6 +8,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::steps::Interrupted;
 use super::tool::{Job, Tools, complaint};
 use crate::error::Error;
+use crate::gvisor::arguments;
+use crate::gvisor::binary::{Binary, release_date};
+use crate::gvisor::rules::read_only;
 use crate::ui::shown;
 
 /// gVisor takes a second to start where it starts; KVM that does not work hangs for ever.
@@ -30,6 +33,18 @@ pub fn check_word(what: &str, word: &str) -> anyhow::Result<()> {
     .code(crate::error::USAGE)
     .hint("for example:", "docker sandbox setup --runtime-arg=--network=host")
     .into())
+}
+
+/// What a runsc needs beside `args` to keep read-only mounts as they are: nothing, or the flag that leaves the host's
+/// files to a process outside of the sandbox. A release without that flag does so anyway.
+#[must_use]
+pub fn for_read_only(runsc: &Path, args: &[String]) -> Option<String> {
+    const SAFE: &str = "--directfs=false";
+    let binary = Binary::find(&runsc.to_string_lossy(), None)?;
+    let chosen = arguments::read(args).iter().any(|argument| argument.name == "directfs");
+    let release = || binary.version().and_then(|version| release_date(&version));
+    let needs = !chosen && read_only::is_affected(release());
+    (needs && binary.complaint(&[SAFE.to_owned()]).is_none()).then(|| SAFE.to_owned())
 }
 
 /// Refuses an argument of runsc's that is no option.

@@ -9,6 +9,8 @@ use crate::docker::stop::Stop;
 pub enum Event {
     /// A step begins: `place runsc into /usr/local/bin`.
     Begins(String),
+    /// How far the step that began last is, in percent.
+    Progress(u8),
     /// The step that began last is done: what came of it, in a clause.
     Done(String),
     /// A step was taken back.

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file;
+use super::{file, ownership};
 use crate::docker::daemon::DaemonProcess;
 use crate::docker::failure;
 use crate::docker::info::Info;
 use crate::error::Error;
 use crate::gvisor::instructions::{self, Platform};
-use crate::ui::shown;
+use crate::ui::{self, shown};
 
 /// What kind of installation a local daemon is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,11 @@ pub fn find(facts: &Facts, wishes: &Wishes, verify: &str, sudo: &str, undo: bool
         .hint("a daemon in a container or a virtual machine is set up in there", "docker info")
         .into());
     }
-    let named = facts.daemon.as_ref().and_then(DaemonProcess::named_configuration);
+    let named = facts.daemon.as_ref().and_then(|daemon| match kind {
+        // Its environment says where that is, and ours may be another.
+        Kind::Rootless => daemon.configuration_path(),
+        Kind::System | Kind::Snap => daemon.named_configuration(),
+    });
     let config = match wishes.config.clone().or(named) {
         Some(config) => config,
         None => default_config(kind, facts)?,
@@ -123,6 +127,7 @@ pub fn find(facts: &Facts, wishes: &Wishes, verify: &str, sudo: &str, undo: bool
         prefix,
     };
     target.check_sight()?;
+    target.check_ownership(undo)?;
     Ok(target)
 }
 
@@ -143,6 +148,33 @@ impl Target {
             }
         }
         Ok(())
+    }
+
+    /// What is read and written there is done as root: nobody else may be able to put a journal or a
+    /// configuration there, or exchange a program that the daemon runs.
+    fn check_ownership(&self, undo: bool) -> anyhow::Result<()> {
+        let (config, prefix) = (ui::shell_line([&self.real_config]), "docker sandbox setup --prefix");
+        let keep = (
+            "keep it where only its owner can write, and have the daemon read it there:",
+            match self.kind {
+                Kind::Rootless => format!("cp {config} ~/.config/docker/daemon.json"),
+                Kind::System | Kind::Snap => format!("sudo install -m 644 {config} /etc/docker/daemon.json"),
+            },
+        );
+        ownership::check(&self.config, "and setup acts on what is in there", keep)?;
+        let folder = self.real_config.parent().unwrap_or(Path::new("/"));
+        let keep = ("see whose it is:", format!("namei -l {}", ui::shell_line([folder])));
+        ownership::check(folder, "and setup acts on what is in there", keep)?;
+        if undo {
+            // What was placed is where the journal says.
+            return Ok(());
+        }
+        let other = match self.kind {
+            Kind::Rootless => ("take a directory of your own:", format!("{prefix} ~/.local/bin")),
+            Kind::System => ("take a directory of root's:", format!("{prefix} /usr/local/bin")),
+            Kind::Snap => ("take a directory of root's:", format!("{prefix} /var/snap/docker/common/gvisor")),
+        };
+        ownership::check(&self.prefix, "and the daemon would run what is in there", other)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A change taken back: by `--undo`, after a step that failed, after a run that was killed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::change::Change;
@@ -9,7 +9,7 @@ use super::place::{self, TakenBack};
 use super::reload::Daemon;
 use super::steps::{Event, Report};
 use super::tool::Tools;
-use super::{apt, daemon_json, file, register};
+use super::{apt, daemon_json, file, ownership, register};
 use crate::docker::client::Docker;
 use crate::docker::stop::Stop;
 use crate::error::Error;
@@ -80,7 +80,9 @@ fn take_back(
     tools: &Tools,
     report: &mut dyn Report,
 ) -> anyhow::Result<()> {
-    let tools = Tools { stop: Stop::default(), ..tools.clone() };
+    let mut tools = tools.clone();
+    tools.stop = Stop::default();
+    check_ownership(change)?;
     if let Some(registered) = &change.registered {
         register::take_back(journal, registered, daemon, report)?;
         report.tell(Event::Undone(format!("`{}` is out of {}", journal.name, shown(&journal.config))));
@@ -111,6 +113,18 @@ fn take_back(
         }
     }
     change.stages.iter().try_for_each(|stage| file::remove_all(stage))
+}
+
+/// What is removed or moved lies where nobody else can put something else in its place meanwhile.
+fn check_ownership(change: &Change) -> anyhow::Result<()> {
+    let kept = change.placed.iter().filter_map(|placed| placed.kept.as_deref());
+    let placed = change.placed.iter().map(|placed| placed.to.as_path()).chain(kept);
+    let others = change.folders.iter().chain(&change.stages).map(PathBuf::as_path);
+    for folder in placed.chain(others).filter_map(Path::parent) {
+        let whose = ("see whose it is:", format!("namei -l {}", crate::ui::shell_line([folder])));
+        ownership::check(folder, "and nothing is removed there", whose)?;
+    }
+    Ok(())
 }
 
 /// If another runtime in daemon.json uses what was placed, that stays, and is from now on its to take

@@ -72,6 +72,7 @@ docker info --format '{{json .Runtimes}}'
 docker run --runtime=runsc img
 docker events --since [..] --until [..] --filter type=container --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.image}}'
 docker container inspect --format '{{.State.Error}}' aaa
+docker context inspect --format '{{.Endpoints.docker.Host}}'
 
 "#]]);
 }

@@ -41,6 +41,7 @@ mod refusal;
 mod rules_allowed;
 mod rules_asked;
 mod rules_paths;
+mod rules_places;
 mod rules_policy;
 mod rules_told;
 mod run;

@@ -32,7 +32,7 @@ run
 --security-opt=no-new-privileges
 --read-only
 --env=HOME=/home/sandbox
---workdir=[ROOT]/work
+--workdir=/
 --tmpfs=/tmp:exec,mode=1777
 --tmpfs=/home/sandbox:exec,mode=1777
 --cpus=2
@@ -47,16 +47,18 @@ run
 --health-retries=1
 --network=none
 --mount
-type=bind,src=[ROOT]/work,dst=[ROOT]/work,readonly
+'type=volume,dst=[ROOT]/work,volume-nocopy,volume-driver=local,volume-label=docker-sandbox.mount=read-only,volume-opt=type=none,"volume-opt=o=bind,private,ro",volume-opt=device=[ROOT]/work'
 --runtime=runsc
 busybox:latest
 timeout=302000
 grace=10000
+workdir=[ROOT]/work
 --
 true
 "#]]
     );
-    let line = "sandbox do --image img --cpus 0.5 -m 1g --memory-swap 2g --pids-limit 96 --timeout 90s --network bridge \
+    test.write("work/sub/file", "");
+    let line = "sandbox do --image img --platform linux/arm64 --cpus 0.5 -m 1g --memory-swap 2g --pids-limit 96 --timeout 90s --network bridge \
                 -e A=b -u 7:8 -w sub --env-file e -- sh -c --privileged --runtime=runc";
     test.write("work/e", "C=d\n");
     snapbox::assert_data_eq!(
@@ -70,7 +72,8 @@ run
 --security-opt=no-new-privileges
 --read-only
 --env=HOME=/home/sandbox
---workdir=[ROOT]/work/sub
+--workdir=/
+--platform=linux/arm64
 --tmpfs=/tmp:exec,mode=1777
 --tmpfs=/home/sandbox:exec,mode=1777
 --user=7:8
@@ -86,13 +89,14 @@ run
 --health-retries=1
 --network=bridge
 --mount
-type=bind,src=[ROOT]/work,dst=[ROOT]/work,readonly
+'type=volume,dst=[ROOT]/work,volume-nocopy,volume-driver=local,volume-label=docker-sandbox.mount=read-only,volume-opt=type=none,"volume-opt=o=bind,private,ro",volume-opt=device=[ROOT]/work'
 --runtime=runsc
 --env-file=e
 --env=A=b
 img
 timeout=92000
 grace=10000
+workdir=[ROOT]/work/sub
 --
 sh
 -c
@@ -127,6 +131,9 @@ fn what_cannot_be_is_refused_before_docker_is_asked() {
         "do --cpus 0 true",
         "do --max-output x true",
         "do --warm many true",
+        "do --warm 51 true",
+        "do --warm 0,/p=99999999999999999999 true",
+        "do --workdir missing/dir true",
         "do --wait=soon true",
         "do --mount /nowhere/at/all true",
         "do --discard --user me true",
@@ -153,7 +160,15 @@ exit 125
 --- stderr
 docker sandbox: `--pids-limit` on the command line: `79` is too few: gVisor itself needs 80
 hint: give it a value that fits:
-    docker sandbox do --pids-limit VALUE …
+    docker sandbox do --pids-limit=512 …
+
+"#]]);
+    test.docker("sandbox do --warm 500 true").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: `--warm` on the command line: `500` is too many: at most 50 sandboxes are kept warm
+hint: give it a value that fits:
+    docker sandbox do --warm=50 …
 
 "#]]);
     test.docker("sandbox do --memory 1g --memory-swap 512m true").refuses(str![[r#"
@@ -183,6 +198,55 @@ hint: see how it is used:
 }
 
 #[test]
+fn a_setting_of_more_warm_sandboxes_than_are_kept_is_refused_with_its_place() {
+    let test = TestEnvironment::with_gvisor();
+    for warm in ["51", "1,/home/me/app=51"] {
+        test.user(&format!(r#"{{"warm": "{warm}"}}"#));
+        let done = test.docker("sandbox do true");
+        assert_eq!(done.code, Some(125), "{}", done.text());
+        let said = "`warm`: `51` is too many: at most 50 sandboxes are kept warm\nhint: ";
+        assert!(done.stderr.contains(said) && done.stderr.contains("config.json"), "{}", done.text());
+    }
+    test.user(r#"{"warm": "50"}"#);
+    let done = test.docker("sandbox do --warm 0 true");
+    assert_eq!(done.code, Some(0), "{}", done.text());
+}
+
+#[test]
+fn an_image_is_pulled_and_looked_at_before_anything_starts() {
+    let test = TestEnvironment::with_gvisor();
+    test.answer("image inspect").stderr("Error: No such image: img\n").status(1);
+    test.answer("pull").stderr("Error response from daemon: pull access denied\n").status(1);
+    test.docker("sandbox do --image img --platform linux/arm64 true").refuses(str![[r#"
+exit 125
+--- stderr
+docker sandbox: image `img` cannot be pulled: pull access denied
+hint: pull it, or build it, under that name:
+    docker pull --platform=linux/arm64 img
+hint: or use an image that is there:
+    docker images
+--- docker was called
+docker info --format '{{json .Runtimes}}'
+docker image inspect '--format={{json .}}' --platform=linux/arm64 img
+docker pull --platform=linux/arm64 img
+
+"#]]);
+    let done = test.docker("sandbox do --format json --image img true");
+    assert!(done.stdout().contains(r#""code":"image""#), "{}", done.text());
+    let test = TestEnvironment::with_gvisor();
+    let work = test.path("work").display().to_string();
+    test.answer("image inspect").stdout(&format!(r#"{{"Config": {{"Volumes": {{"{work}/vol": {{}}}}}}}}"#));
+    let done = test.docker("sandbox do --image img true");
+    assert_eq!(done.code, Some(125), "{}", done.text());
+    assert!(
+        done.stderr.contains(&format!("hint: create it yourself:\n    mkdir -p {work}/vol\n")),
+        "{}",
+        done.text()
+    );
+    assert!(!done.text().contains("docker run"), "{}", done.text());
+}
+
+#[test]
 fn rules_hold_for_what_it_mounts() {
     let test = TestEnvironment::with_gvisor();
     test.docker("sandbox do --mount /etc:rw true").refuses(str![[r#"
@@ -192,7 +256,7 @@ docker sandbox: `--mount type=bind,src=/etc,dst=/etc`: the container can change 
 hint: mount it read-only, or only the folder that is needed:
     docker sandbox do --mount type=bind,src=/etc,dst=/etc,readonly …
 hint: or allow it, if that is what you want:
-    docker sandbox do --allow=host-etc …
+    docker sandbox do --allow=host-etc --mount=/etc:rw -- true
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 

@@ -17,7 +17,7 @@ exit 125
 docker sandbox: the Docker daemon did not answer within 300ms
 hint: see whether it answers at all:
     docker version
-hint: restart one that hangs (systemd):
+hint: restart one that hangs (systemd; rootless Docker: systemctl --user):
     sudo systemctl restart docker
 hint: or wait longer for one that is only slow, with `--detect-timeout` or:
     export DOCKER_SANDBOX_DETECT_TIMEOUT=60s
@@ -40,7 +40,7 @@ exit 125
 docker sandbox: the Docker daemon did not answer within 300ms
 hint: see whether it answers at all:
     docker --context x version
-hint: restart one that hangs (systemd):
+hint: restart one that hangs (systemd; rootless Docker: systemctl --user):
     sudo systemctl restart docker
 hint: or wait longer for one that is only slow, with `--detect-timeout` or:
     export DOCKER_SANDBOX_DETECT_TIMEOUT=60s

@@ -34,6 +34,8 @@ fn words(test: &TestEnvironment, line: &str) -> Vec<std::ffi::OsString> {
 
 fn with_nothing_there() -> TestEnvironment {
     let test = TestEnvironment::with_gvisor();
+    // Else the folders that they mount read-only would have to be there.
+    test.runtimes(r#"{"runsc":{"path":"/usr/bin/runsc","runtimeArgs":["--directfs=false"]}}"#);
     let _: Answer = test.answer("container inspect").stdout("[]\n");
     test.answer("volume inspect").stderr("Error response from daemon: get x: no such volume\n").status(1);
     test

@@ -65,16 +65,17 @@ docker volume inspect --format '{{json .}}' -- data
 
 "#]]);
     test.docker("sandbox run --volumes-from other:ro img").is(str![[r#"
-exit 0
---- stdout
-started
+exit 125
 --- stderr
-docker sandbox: warning: `--volumes-from other:ro`: the container can read what the host keeps there; with gVisor 20240729 its root can make the mount writable; mount only what is needed [host-read]
+docker sandbox: `--volumes-from other:ro`: with this gVisor the container can change it all the same [read-only-unenforced]; nothing was started
+hint: register the runtime with `--directfs=false`, or install a newer gVisor:
+    docker sandbox setup
+hint: or allow it, if that is what you want:
+    docker sandbox run --allow=read-only-unenforced …
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker container inspect --format '{{json .Mounts}}' -- other
 docker volume inspect --format '{{json .}}' -- data
-docker run --volumes-from other:ro --runtime=runsc img
 
 "#]]);
     test.answer("container inspect").stderr("Error: No such container: other\n").status(1);

@@ -128,6 +128,7 @@ started
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker context inspect --format '{{.Endpoints.docker.Host}}'
+docker info --format '{{json .DockerRootDir}}'
 docker run -v ./settings:/x --runtime=runsc img
 
 "#]]);
@@ -144,6 +145,7 @@ hint: or allow it, if that is what you want:
 --- docker was called
 docker info --format '{{json .Runtimes}}'
 docker context inspect --format '{{.Endpoints.docker.Host}}'
+docker info --format '{{json .DockerRootDir}}'
 
 "#]]);
     test.docker("-H tcp://192.0.2.1:2375 sandbox run -v /proc/1/root/var/run:/x img").refuses(str![[r#"
@@ -163,6 +165,7 @@ hint: or allow it, if that is what you want:
 --- docker was called
 docker -H tcp://192.0.2.1:2375 info --format '{{json .Runtimes}}'
 docker -H tcp://192.0.2.1:2375 context inspect --format '{{.Endpoints.docker.Host}}'
+docker -H tcp://192.0.2.1:2375 info --format '{{json .DockerRootDir}}'
 
 "#]]);
     test.unset("DOCKER_HOST");
@@ -180,6 +183,7 @@ hint: or allow it, if that is what you want:
 --- docker was called
 docker --context far info --format '{{json .Runtimes}}'
 docker --context far context inspect --format '{{.Endpoints.docker.Host}}'
+docker --context far info --format '{{json .DockerRootDir}}'
 
 "#]]);
 }

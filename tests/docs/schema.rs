@@ -58,12 +58,17 @@ fn ran() -> Report {
         stderr: Output::of(b"", 0),
         started_at: SystemTime::now(),
         duration: Duration::from_millis(1234),
-        image: Some(Image { name: "busybox:latest".into(), id: digest.clone(), digest }),
+        image: Some(Image {
+            name: "busybox:latest".into(),
+            id: digest.clone(),
+            digest,
+            platform: Some("linux/arm64/v8".into()),
+        }),
         container: Some("sandbox-do-1".into()),
         runtime: Some("runsc".into()),
         sandboxed: true,
         warm: false,
-        limits: Some(Limits::from(&OneShot::default())),
+        limits: Some(Limits::of(&OneShot::default(), true)),
     }
 }
 
@@ -98,12 +103,15 @@ fn all_kinds() -> Vec<Report> {
     kinds.push(Report { outcome: killed(), oom_killed: true, ..ran() });
     kinds.push(Report { command: vec![OsString::from_vec(b"a\xff".to_vec())], ..ran() });
     kinds.push(Report { stdout: Output::of(b"\xff\0", 2), stderr: Output::of(b"a", 1 << 40), ..ran() });
-    kinds.push(Report { image: Some(Image { name: "mine".into(), id: None, digest: None }), ..ran() });
+    kinds.push(Report {
+        image: Some(Image { name: "mine".into(), id: None, digest: None, platform: None }),
+        ..ran()
+    });
     kinds.push(Report { sandboxed: false, runtime: None, started_at: SystemTime::UNIX_EPOCH, ..ran() });
     let mut settings = OneShot::default();
     settings.memory_swap.value = Swap::Unlimited;
     settings.disk.value = Some(10 << 30);
-    kinds.push(Report { limits: Some(Limits::from(&settings)), ..ran() });
+    kinds.push(Report { limits: Some(Limits::of(&settings, true)), ..ran() });
     kinds
 }
 

@@ -26,7 +26,7 @@ impl Diagnosis {
         Self { outcome, report }
     }
 
-    fn checks(&self) -> &[Value] {
+    pub(crate) fn checks(&self) -> &[Value] {
         self.report["checks"].as_array().unwrap()
     }
 

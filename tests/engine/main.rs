@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod descriptors;
 mod doctor;
 mod early;
 mod ends;
@@ -24,11 +25,14 @@ mod names;
 mod one_shot;
 mod opt_out;
 mod policy;
+mod read_only;
 mod recordings;
 mod refusal;
 mod reports;
+mod rootless;
 mod rules;
 mod setup;
+mod setup_attacks;
 mod setup_interrupted;
 mod setup_sources;
 mod setup_walk;
@@ -36,3 +40,4 @@ mod signals;
 mod stage;
 mod streams;
 mod tty;
+mod user;

@@ -1,5 +1,7 @@
 //! Names on user-defined networks resolve in gVisor, for containers that come and go, and nothing is left behind.
 
+mod own;
+
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -274,7 +276,7 @@ fn a_hostile_name_must_say_nothing_but_its_own_address() {
         let peer = network.peer("db", &options.iter().map(String::as_str).collect::<Vec<_>>());
         let sandbox = network.sandbox(Form::Docker, "sandbox", &[]);
         let show = || scenario.docker(["exec", &sandbox, "cat", "/etc/hosts"]).exits(0).out();
-        wait_until("the updater has written", || show().contains(&format!("\t{sandbox} ")));
+        wait_until("the updater has written", || show().contains(&format!("\t{sandbox}.{} ", network.name)));
         let text = show();
         let of_peer = text.lines().find(|line| line.contains(&format!("\t{peer} "))).unwrap();
         assert!(of_peer.contains(" fine "), "{text}");

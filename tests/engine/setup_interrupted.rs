@@ -139,7 +139,7 @@ fn on_a_small_disk(pages: usize) -> (Site, String) {
     let (pid, tiny) = (pid(&site), site.path("tiny"));
     std::fs::create_dir(&tiny).unwrap();
     let line = format!(
-        "mount -t tmpfs -o size={}k none {tiny} && cp {config} {tiny}/daemon.json && ln -sf tiny/daemon.json {config}",
+        "mount -t tmpfs -o size={}k,mode=755 none {tiny} && cp {config} {tiny}/daemon.json && ln -sf tiny/daemon.json {config}",
         pages * 4,
         tiny = tiny.display(),
         config = site.config().display()

@@ -6,23 +6,23 @@ use std::process::Command;
 
 use crate::stage::{Io, Mirror, Scenario, Site};
 
-const ARCHIVE: &str = "gvisor.tar.bz2";
+pub(crate) const ARCHIVE: &str = "gvisor.tar.bz2";
 
 /// Runs a shell line in `folder`.
-fn sh(folder: &Path, line: &str) {
+pub(crate) fn sh(folder: &Path, line: &str) {
     let output = Command::new("sh").args(["-ec", line]).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{line}: {output:?}");
 }
 
 /// gVisor's archive and its sum, as releases have them.
-fn archive(site: &Site) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn archive(site: &Site) -> (Vec<u8>, Vec<u8>) {
     let folder = site.source();
     sh(&folder, &format!("tar -cjf ../{ARCHIVE} * && cd .. && sha512sum {ARCHIVE} > {ARCHIVE}.sha512"));
     (std::fs::read(site.path(ARCHIVE)).unwrap(), std::fs::read(site.path("gvisor.tar.bz2.sha512")).unwrap())
 }
 
 /// The sum file of `content` under the archive's name.
-fn sum_of(site: &Site, content: &[u8]) -> Vec<u8> {
+pub(crate) fn sum_of(site: &Site, content: &[u8]) -> Vec<u8> {
     let folder = site.path("sums");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(ARCHIVE), content).unwrap();
@@ -30,7 +30,7 @@ fn sum_of(site: &Site, content: &[u8]) -> Vec<u8> {
     std::fs::read(folder.join("sum")).unwrap()
 }
 
-fn from(source: &str) -> [&str; 3] {
+pub(crate) fn from(source: &str) -> [&str; 3] {
     ["--from", source, "--yes"]
 }
 

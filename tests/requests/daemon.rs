@@ -189,10 +189,11 @@ fn info() -> Value {
         "Runtimes": {
             "io.containerd.runc.v2": {"path": "runc"},
             // Sorts before `runsc`: neither the first in the list nor the last is the one to take.
-            OTHER_GVISOR: {"path": "/opt/gvisor/runsc", "runtimeArgs": ["--debug"]},
+            OTHER_GVISOR: {"path": "/opt/gvisor/runsc", "runtimeArgs": ["--debug", "--directfs=false"]},
             NVIDIA: {"path": "nvidia-container-runtime"},
             "runc": {"path": "runc"},
-            RUNSC: {"path": "/usr/bin/runsc"},
+            // Else what is mounted read-only would be mounted another way, or refused.
+            RUNSC: {"path": "/usr/bin/runsc", "runtimeArgs": ["--directfs=false"]},
             "zz": {"runtimeType": "io.containerd.kata.v2"},
         },
     })

@@ -46,7 +46,7 @@ fn asks_for(create: &Value, id: &str) -> bool {
     let host = &create["HostConfig"];
     let mounts = || {
         let given = |list: &str| host[list].as_array().is_some_and(|list| !list.is_empty());
-        given("Binds") || given("Mounts")
+        given("Binds") || given("Mounts") || given("VolumesFrom")
     };
     match id {
         "ipc-host" => host["IpcMode"] == "host" || mounts(),

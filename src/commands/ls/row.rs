@@ -6,7 +6,7 @@ use crate::commands::fleet::brief;
 use crate::sandbox::fleet::container::Container;
 use crate::sandbox::fleet::sight::{self, Seen};
 use crate::sandbox::labels::Kind;
-use crate::ui::plain;
+use crate::ui::{json, plain};
 
 /// What can be asked for, in a template and in JSON.
 pub(super) const FIELDS: [&str; 19] = [
@@ -88,7 +88,7 @@ impl Row {
     pub(super) fn json(&self) -> String {
         let pairs =
             FIELDS.iter().zip(&self.0).map(|(name, value)| ((*name).to_owned(), value.clone().into()));
-        serde_json::Value::Object(pairs.collect()).to_string()
+        json(&serde_json::Value::Object(pairs.collect()).to_string())
     }
 
     fn cell(&self, field: &str) -> String {

@@ -47,6 +47,9 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
             ));
         }
     }
+    if let Some(hint) = &ended.hint {
+        ui::err(&error::render_hint(hint));
+    }
     if ended.timed_out {
         let limit = humantime::format_duration(prepared.timeout());
         ui::warn(&format!("the command was ended after {limit} (`--timeout`)"));
@@ -89,7 +92,7 @@ fn as_object(context: &Context, matches: &ArgMatches, words: &[OsString]) -> any
 }
 
 fn print(report: &crate::sandbox::report::Report) -> anyhow::Result<()> {
-    ui::out(&format!("{}\n", serde_json::to_string(report)?))
+    ui::out(&format!("{}\n", ui::json(&serde_json::to_string(report)?)))
 }
 
 /// The error of a command line that clap does not understand, where an object was asked for.

@@ -49,6 +49,7 @@ pub(super) fn request(matches: &ArgMatches) -> Result<Request, Error> {
         access,
         folders: words("mount").iter().map(|text| Folder::parse(text)).collect(),
         image: text("image"),
+        platform: text("platform"),
         env: words("env"),
         env_files: words("env-file").into_iter().map(PathBuf::from).collect(),
         user: matches.get_one::<OsString>("user").cloned(),

@@ -1,21 +1,29 @@
 //! One container for one command, from its start to its end.
 
 use std::ffi::OsString;
+use std::time::{Duration, SystemTime};
 
 use super::prepare::Prepared;
 use super::request::Request;
 use super::specification::GRACE;
 use super::{Manner, environment};
+use crate::commands::aftermath;
 use crate::context::Context;
+use crate::docker::flags::Flags;
+use crate::docker::run_line::RunLine;
+use crate::docker::stop::Stop;
 use crate::error::REFUSED;
+use crate::gvisor::failures;
 use crate::sandbox::claims::Claim;
-use crate::sandbox::execution::{Ended, Execution, Inbox, Output};
+use crate::sandbox::execution::{Ended, Event, Execution, Inbox, Output};
 use crate::sandbox::fleet::prune;
 use crate::sandbox::guard::{self, Task};
-use crate::sandbox::isolated;
 use crate::sandbox::labels::Kind;
 use crate::sandbox::minder::{self, Doubt, Minder};
 use crate::sandbox::spares::Spare;
+
+/// How long a signal waits while we find out what kept a command from starting.
+const STOP_PAUSE: Duration = Duration::from_millis(50);
 
 /// `docker run`.
 pub(super) fn cold(
@@ -32,6 +40,7 @@ pub(super) fn cold(
     let task = Task {
         timeout: deadline,
         grace: GRACE,
+        workdir: prepared.specification.workdir.clone(),
         environment: Vec::new(),
         report: word.clone(),
         command: request.command.clone(),
@@ -41,7 +50,8 @@ pub(super) fn cold(
     let image =
         words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
     words.splice(image..image, environment::words(request));
-    words.extend(task.words());
+    words.extend(task.arguments());
+    let (line, began) = (words[1..].to_vec(), SystemTime::now());
     let execution = Execution {
         docker: &prepared.docker,
         command: prepared.docker.command(words),
@@ -52,13 +62,61 @@ pub(super) fn cold(
         input: manner.input.clone(),
         terminal: manner.terminal,
         report: word.as_deref(),
-        block: None,
+        block: task.secrets()?,
+        ends_with_report: false,
     };
-    let ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
+    let mut ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
+    if ended.report.is_none() && ended.code.is_some_and(aftermath::may_be_dockers) && ended.came_to_nothing()
+    {
+        find_out(context, prepared, &line, &name, began, inbox, &mut ended);
+    }
     if ended.code == Some(REFUSED) && ended.report.is_none() {
         prepared.forget();
     }
     Ok((ended, name))
+}
+
+/// Whether the command was started, where Docker's code does not tell, and if it was not, what gVisor has to do with that.
+fn find_out(
+    context: &Context,
+    prepared: &Prepared,
+    line: &[OsString],
+    name: &str,
+    began: SystemTime,
+    inbox: &Inbox,
+    ended: &mut Ended,
+) {
+    let Some((runtime, code)) = prepared.runtime.as_deref().zip(ended.code) else { return };
+    let Ok(line) = RunLine::parse(line, &Flags::run()) else { return };
+    let start = aftermath::Start {
+        line: &line,
+        container: Some(name),
+        runtime,
+        remembered: prepared.relied_on(),
+        began,
+        code,
+    };
+    let docker = &prepared.docker;
+    let Some(made) = aftermath::never_started(docker, &start) else { return };
+    if !made.is_empty() {
+        ended.code = Some(REFUSED);
+    }
+    let said = failures::recognise(&String::from_utf8_lossy(&ended.stderr.before));
+    if said.is_some_and(|failure| failure.id != failures::DIED) {
+        return;
+    }
+    // Whoever wants us to end wants this to end, and what it made to be removed.
+    let (_, events) = inbox;
+    let stop = Stop::default();
+    ended.hint = std::thread::scope(|threads| {
+        let search = threads.spawn(|| aftermath::find(context, docker, &start, &made, &stop));
+        while !search.is_finished() {
+            if let Ok(Event::Signal(signal)) = events.recv_timeout(STOP_PAUSE) {
+                stop.ask(u8::try_from(signal).unwrap_or_default());
+            }
+        }
+        search.join().ok().flatten().map(|failure| aftermath::hint_for(docker, failure))
+    });
 }
 
 /// Makes it with a minder beside it, which outlives us if it must.
@@ -77,7 +135,7 @@ pub(super) fn minded(
         claim: claim.path().to_owned(),
         warm: prepared.spares > 0,
         terminal: manner.terminal,
-        network: prepared.network.as_ref().map(|_| (isolated::network(), prepared.network_folder())),
+        network: prepared.network.as_ref().map(|(_, id)| (id.clone(), prepared.network_folder())),
     };
     let words: Vec<OsString> = manner.words.clone();
     let mut minder = match &context.program {

@@ -12,6 +12,7 @@ mod answer;
 mod arguments;
 mod attempt;
 mod environment;
+mod image;
 mod object;
 mod prepare;
 mod request;
@@ -78,7 +79,8 @@ pub(crate) fn execute(
     manner: &Manner,
     inbox: &Inbox,
 ) -> anyhow::Result<Outcome> {
-    let prepared = prepare::prepare(context, request, manner.terminal, Pass { tells: true, names: false })?;
+    let pass = Pass { tells: true, names: false, silent: matches!(manner.output, Output::Kept(_)) };
+    let prepared = prepare::prepare(context, request, manner.terminal, pass)?;
     if !manner.silent {
         prepared.warnings.iter().for_each(|warning| ui::warn(warning));
         let notes = prepared.notes.iter().filter(|_| request.ours.verbose);
@@ -109,7 +111,7 @@ fn attempts(
     }
     // Names on a network are made for one container, and a spare's were its own.
     let prepared = if prepared.spares > 0 && prepared.needs_names() {
-        prepare::prepare(context, request, manner.terminal, Pass { tells: false, names: true })?
+        prepare::prepare(context, request, manner.terminal, Pass { tells: false, names: true, silent: true })?
     } else {
         prepared
     };

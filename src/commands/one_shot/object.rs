@@ -1,18 +1,19 @@
 //! What became of a command, for programs.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::{Outcome, Request};
+use crate::commands::aftermath;
+use crate::docker::client::Docker;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::failures;
-use crate::sandbox::execution::{Ended, Kept};
+use crate::sandbox::execution::{Death, Ended, Kept};
 use crate::sandbox::guard;
 use crate::sandbox::report::{self, Code, Failure, Report};
 use crate::ui::plain;
 
 /// What a signal leaves behind as Docker's exit code of a container that was killed.
 const KILLED: u8 = 128 + 9;
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// The report of a command that was started, or of one that was not.
 pub(crate) fn report(request: &Request, done: &anyhow::Result<Outcome>, began: SystemTime) -> Report {
@@ -56,6 +57,7 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
         Some(Kind::Policy) => Code::Policy,
         Some(Kind::Settings) => Code::Settings,
         Some(Kind::Limits) => Code::Limits,
+        Some(Kind::Image) => Code::Image,
         Some(Kind::TooMany) => Code::TooMany,
         Some(Kind::Usage) => Code::Usage,
         None => Code::Internal,
@@ -64,14 +66,13 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
 
 fn started(request: &Request, outcome: &Outcome) -> Report {
     let Outcome { ended, container, warm, started_at, duration, prepared } = outcome;
-    let death = was_killed(ended).then(|| death(outcome));
-    let end = end(ended, death);
+    let end = end(&prepared.docker, ended);
     let ran = ended.began || !matches!(end, report::Outcome::Failed(_));
     Report {
         command: request.command.clone(),
         outcome: end,
         timed_out: ended.timed_out || ended.report == Some(guard::Report::TimedOut),
-        oom_killed: death == Some(Death::OutOfMemory),
+        oom_killed: ended.death == Some(Death::OutOfMemory),
         stdout: output(&ended.stdout),
         stderr: output(&ended.stderr),
         started_at: *started_at,
@@ -85,37 +86,22 @@ fn started(request: &Request, outcome: &Outcome) -> Report {
     }
 }
 
-/// Whether something ended the container, and not the command itself.
-fn was_killed(ended: &Ended) -> bool {
-    ended.began && ended.report.is_none_or(|report| report == guard::Report::Begins)
-}
-
-/// What Docker knows of that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Death {
-    /// The kernel ended it for want of memory.
-    OutOfMemory,
-    /// Nobody ended it.
-    ByItself,
-    /// Somebody did through Docker, or Docker does not say.
-    Other,
-}
-
-fn end(ended: &Ended, death: Option<Death>) -> report::Outcome {
+fn end(docker: &Docker, ended: &Ended) -> report::Outcome {
     let killed = |signal: u8| report::Outcome::Killed(report::signal_name(signal));
     match ended.report {
         Some(guard::Report::Exited(code) | guard::Report::NotStarted(code)) => report::Outcome::Exited(code),
         Some(guard::Report::Signalled(signal)) => killed(signal),
         Some(guard::Report::TimedOut) => killed(9),
+        Some(guard::Report::Begins) | None if ended.death == Some(Death::OutOfMemory) => killed(9),
         Some(guard::Report::Begins) | None if ended.began && ended.code == Some(KILLED) => killed(9),
-        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(ended, death)),
+        Some(guard::Report::Begins) | None => report::Outcome::Failed(failure(docker, ended)),
     }
 }
 
 /// Why there is no end of a command.
-fn failure(ended: &Ended, death: Option<Death>) -> Failure {
+fn failure(docker: &Docker, ended: &Ended) -> Failure {
     let said = String::from_utf8_lossy(&ended.stderr.before).into_owned();
-    if death == Some(Death::ByItself) {
+    if ended.death == Some(Death::ByItself) {
         let code = ended.code.map_or_else(String::new, |code| format!(" with exit code {code}"));
         let error = Error::new(format!("gVisor itself ended{code}, and nobody knows how the command did"))
             .hint(
@@ -133,6 +119,9 @@ fn failure(ended: &Ended, death: Option<Death>) -> Failure {
     if ended.stopped_by.is_some() || ended.timed_out {
         let error = Error::new("the command was told to end before it began");
         return Failure::of(Code::Stopped, &error.into());
+    }
+    if let Some(error) = refusal(&said) {
+        return Failure::of(Code::StartFailed, &error.into());
     }
     let lower = said.to_lowercase();
     let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
@@ -158,32 +147,22 @@ fn failure(ended: &Ended, death: Option<Death>) -> Failure {
     });
     let message = line.map_or_else(|| "Docker gave no reason".to_owned(), |line| plain(line.trim()));
     let mut error = Error::new(message);
-    if let Some(known) = failures::recognise(&said) {
-        let commands = known.commands.iter().map(|&command| command.to_owned()).collect();
-        error =
-            error.hints([error::Hint { text: format!("gVisor: {}. {}", known.cause, known.fix), commands }]);
+    let recognised = || Some(aftermath::hint_for(docker, failures::recognise(&said)?));
+    let hint = ended.hint.clone().or_else(recognised);
+    if let Some(hint) = hint {
+        error = error.hints([hint]);
     }
     Failure::of(code, &error.into())
 }
 
-/// Docker notes a want of memory about a container, but not always: it may have ended before the daemon watched its memory.
-/// What died of SIGKILL and nobody killed through Docker, the kernel did. The container is gone; its events are kept for a
-/// while.
-fn death(outcome: &Outcome) -> Death {
-    let time = |time: SystemTime| {
-        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
-    };
-    let (since, until) = (time(outcome.started_at), time(SystemTime::now()));
-    let container = format!("container={}", outcome.container);
-    let words =
-        ["events", "--since", &since, "--until", &until, "--filter", &container, "--format", "{{.Action}}"];
-    let answer = outcome.prepared.docker.command(words).answer_within(LIMIT).ok().flatten();
-    let Some(answer) = answer.filter(|answer| answer.status.success()) else { return Death::Other };
-    let has = |action: &str| answer.stdout.lines().any(|line| line == action);
-    match (has("oom"), has("die") && !has("kill"), outcome.ended.code) {
-        (true, ..) | (_, true, Some(KILLED)) => Death::OutOfMemory,
-        (_, true, _) => Death::ByItself,
-        _ => Death::Other,
-    }
+/// What the guard says where it does not start the command: a message, a hint, and a command, as people see errors of ours.
+fn refusal(said: &str) -> Option<Error> {
+    const START: &str = "docker sandbox: ";
+    let mut lines = said.lines().skip_while(|line| !line.starts_with(START));
+    let error = Error::new(plain(lines.next()?.strip_prefix(START)?));
+    let hint = lines.next().and_then(|line| line.strip_prefix("hint: "));
+    Some(match (hint, lines.next()) {
+        (Some(text), Some(command)) => error.hint(plain(text), plain(command.trim())),
+        _ => error,
+    })
 }

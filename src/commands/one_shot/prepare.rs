@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::environment::{self, Variables};
+use super::image::{self, Found, Image};
 use super::request::{Access, Request};
 use super::specification::{self, GRACE, Specification};
-use crate::commands::run::{self, Verb};
+use crate::commands::rules::OfDo;
+use crate::commands::run::{self, Manner, Verb};
 use crate::context::Context;
 use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::key;
 use crate::docker::flags::Flags;
+use crate::docker::ids;
 use crate::docker::run_line::RunLine;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::memory::Memory;
@@ -43,10 +46,12 @@ pub(crate) struct Prepared {
     /// What `--env` and `--env-file` come to.
     pub(super) environment: Variables,
     pub(super) guard: PathBuf,
+    /// Its image, as the daemon had it before the start.
+    pub(super) image: Found,
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
     /// The use of the isolated network.
-    pub(super) network: Option<isolated::Use>,
+    pub(super) network: Option<(isolated::Use, String)>,
     pub(super) spares: usize,
     pub(super) warm_idle: Duration,
     pub(super) max_concurrent: usize,
@@ -57,6 +62,8 @@ pub(crate) struct Prepared {
     /// For `--verbose`.
     pub(crate) notes: Vec<String>,
     settled: OneShot,
+    /// Whether the limits of cgroups hold.
+    limits_hold: bool,
     mode: Mode,
     /// The project's folder.
     project: PathBuf,
@@ -72,6 +79,8 @@ pub(super) struct Pass {
     pub(super) tells: bool,
     /// Whether names on networks are made to work, which is for one container only.
     pub(super) names: bool,
+    /// Whether nobody reads how far a pull has come.
+    pub(super) silent: bool,
 }
 
 /// Settles all of it.
@@ -88,15 +97,23 @@ pub(super) fn prepare(
     let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
-    let specification = error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
+    let mut specification =
+        error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
     let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
+    if specification.user.is_none() && specification.access != Access::Read {
+        let caller = ids::of_caller(&docker, &socket, settings.detect_timeout.value).map_err(|error| {
+            let again = context.command_line(request.with("--user=0:0"));
+            error
+                .kind(Kind::Usage)
+                .hint("use a daemon of your own:", "docker context ls")
+                .hint("or let the command be that user, with what that user may do:", again)
+        })?;
+        specification.user = Some(caller);
+    }
     let project = labels::project(&specification.project);
     let spares = settled.warm.value.of(&project) as usize;
-    let words = specification.line(request);
-    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
-    let line = line.with_ours(request.ours.clone());
     let data = context.environment.data.as_deref().ok_or_else(|| {
         Error::new("there is no folder for our files: HOME is not set, or not there")
             .kind(Kind::Settings)
@@ -105,7 +122,20 @@ pub(super) fn prepare(
     let state = data.join("do").join(key(&socket));
     let isolated = specification.isolated;
     let network = isolated.then(|| make_network(&docker, &settings, &specification, &state)).transpose()?;
-    let plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], pass.names || spares == 0)?;
+    if let Some((_, id)) = &network {
+        // A name may be another one's by the time that Docker looks.
+        specification.network = id.clone().into();
+    }
+    let words = specification.line(request);
+    let line = RunLine::parse(&words, &Flags::run()).map_err(|problem| Error::new(problem.to_string()))?;
+    let line = line.with_ours(request.ours.clone());
+    let of_do = OfDo { limits: specification.limits.of_cgroups(), request };
+    let manner = Manner { names: pass.names || spares == 0, of_do: Some(of_do) };
+    let mut plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], &manner)?;
+    let limits_hold = match plan.runtime {
+        Some(_) => plan.limits_hold,
+        None => daemon_limits(&docker, settings.detect_timeout.value, &mut plan.warnings),
+    };
     if plan.runtime.is_none() && specification.access == Access::Discard {
         return Err(Error::new(
             "`--discard` works inside gVisor only: the kernel of the host would have to mount for it",
@@ -116,6 +146,7 @@ pub(super) fn prepare(
     if specification.limits.disk.is_some() {
         check_disk(&docker, settings.detect_timeout.value)?;
     }
+    let image = known_image(&docker, &specification, settings.detect_timeout.value, pass)?;
     let ttl = request.ours.ttl.as_ref().map(|_| settings.ttl.value);
     if pass.tells {
         let ledger = Ledger::of(context, settings.current_context.as_deref());
@@ -129,6 +160,7 @@ pub(super) fn prepare(
     let options = plan.words.len().saturating_sub(behind);
     Ok(Prepared {
         environment,
+        image,
         guard: error::or_kind(guard::file(context.environment.cache.as_deref()), Kind::Settings)?,
         state,
         network,
@@ -144,6 +176,7 @@ pub(super) fn prepare(
         project,
         ttl,
         warnings: ignored.into_iter().chain(plan.warnings).collect(),
+        limits_hold,
         notes: plan.notes,
         settled,
         specification,
@@ -171,12 +204,22 @@ fn local_socket(context: &Context, settings: &Settings, docker: &Docker) -> anyh
     .into())
 }
 
+/// Whether a container without gVisor is held to its limits, which the rules have not looked at.
+fn daemon_limits(docker: &Docker, limit: Duration, warnings: &mut Vec<String>) -> bool {
+    let missing =
+        ask::about_if_it_answers(docker, limit).map(|info| info.missing_limits()).unwrap_or_default();
+    if !missing.is_empty() {
+        warnings.push(format!("this daemon does not enforce limits of {}", missing.join(", ")));
+    }
+    missing.is_empty()
+}
+
 fn make_network(
     docker: &Docker,
     settings: &Settings,
     specification: &Specification,
     state: &Path,
-) -> anyhow::Result<isolated::Use> {
+) -> anyhow::Result<(isolated::Use, String)> {
     let labels = Labels {
         kind: labels::Kind::Do,
         mode: settings.decision.mode.value,
@@ -185,6 +228,26 @@ fn make_network(
         spec: None,
     };
     isolated::make(docker, &state.join(isolated::NAME), &labels.words(), settings.detect_timeout.value)
+}
+
+/// The image, whose volumes make nothing on this machine.
+fn known_image(
+    docker: &Docker,
+    specification: &Specification,
+    limit: Duration,
+    pass: Pass,
+) -> anyhow::Result<Found> {
+    let (name, platform) = (&specification.image, specification.platform.as_deref());
+    let mut found = image::inspect(docker, name, platform, limit);
+    if found == Found::Missing && pass.tells {
+        // `docker run` would pull and start it in one: nobody could look at its volumes in between.
+        image::pull(docker, name, platform, pass.silent)?;
+        found = image::inspect(docker, name, platform, limit);
+    }
+    if let Some(image) = found.image() {
+        image.check_volumes(name, &specification.mounts).map_err(|error| error.kind(Kind::Usage))?;
+    }
+    Ok(found)
 }
 
 /// Whether the storage driver keeps to a size. What it says itself, it says only when the container is made.
@@ -263,25 +326,17 @@ impl Prepared {
 
     /// What it may use.
     pub(super) fn limits(&self) -> report::Limits {
-        report::Limits::from(&self.settled)
+        report::Limits::of(&self.settled, self.limits_hold)
     }
 
     /// Its image, as far as the daemon knows it.
     pub(super) fn image(&self) -> report::Image {
-        let name = self.specification.image.clone();
-        let format = "{{.Id}} {{json .RepoDigests}}";
-        let inspect = self.docker.command(["image", "inspect", "--format", format, &name]);
-        let answer =
-            inspect.answer_within(self.limit).ok().flatten().filter(|answer| answer.status.success());
-        let (id, digests) = answer
-            .and_then(|answer| {
-                answer.stdout.trim().split_once(' ').map(|(id, rest)| (id.to_owned(), rest.to_owned()))
-            })
-            .unzip();
-        let digests: Vec<String> =
-            digests.and_then(|text| serde_json::from_str::<Option<_>>(&text).ok()?).unwrap_or_default();
-        let digest = digests.first().and_then(|named| Some(named.split_once('@')?.1.to_owned()));
-        report::Image { name, id, digest }
+        let (name, platform) = (&self.specification.image, self.specification.platform.as_deref());
+        let later = match &self.image {
+            Found::Image(_) => None,
+            Found::Missing | Found::Unknown => Some(image::inspect(&self.docker, name, platform, self.limit)),
+        };
+        Image::report(later.as_ref().unwrap_or(&self.image).image(), name, platform)
     }
 
     /// How long the command may take.
@@ -292,6 +347,11 @@ impl Prepared {
     /// How much of each output is kept.
     pub(super) fn max_output(&self) -> u64 {
         self.specification.limits.max_output
+    }
+
+    /// Whether the choice of the runtime relied on what is remembered.
+    pub(super) fn relied_on(&self) -> bool {
+        self.relied_on.is_some()
     }
 
     /// Docker refused the start: what the choice of the runtime relied on may be wrong.

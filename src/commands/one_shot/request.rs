@@ -65,6 +65,8 @@ pub(crate) struct Request {
     pub folders: Vec<Folder>,
     /// `--image`.
     pub image: Option<String>,
+    /// `--platform`.
+    pub platform: Option<String>,
     /// `--env`, as written.
     pub env: Vec<OsString>,
     /// `--env-file`.
@@ -100,6 +102,21 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// The words of a `do` that asks for the same, and for `option` as well.
+    #[must_use]
+    pub(crate) fn with(&self, option: impl Into<OsString>) -> Vec<OsString> {
+        let mut words = self.words();
+        words.insert(1, option.into());
+        match self.wait {
+            Wait::No => {}
+            Wait::ForEver => words.insert(1, "--wait".into()),
+            Wait::For(limit) => {
+                words.insert(1, format!("--wait={}", humantime::format_duration(limit)).into());
+            }
+        }
+        words
+    }
+
     /// The words of a `do` that asks for the same, for our own program.
     #[must_use]
     pub(crate) fn words(&self) -> Vec<OsString> {
@@ -116,6 +133,7 @@ impl Request {
         }
         let texts = [
             ("image", &self.image),
+            ("platform", &self.platform),
             ("cpus", &self.cpus),
             ("memory", &self.memory),
             ("memory-swap", &self.memory_swap),
@@ -140,6 +158,12 @@ impl Request {
         self.env.iter().for_each(|variable| put("env", variable));
         self.env_files.iter().for_each(|file| put("env-file", file.as_os_str()));
         self.ours.allow.iter().for_each(|rule| put("allow", rule));
+        self.ours.quiet.iter().for_each(|rule| put("quiet-rule", rule));
+        self.ours.detect_timeout.iter().for_each(|limit| put("detect-timeout", limit));
+        self.ours.ttl.iter().for_each(|ttl| put("ttl", ttl));
+        self.ours.mode.iter().for_each(|(written, _)| words.push(written.into()));
+        let flags = [("--verbose", self.ours.verbose), ("--no-fix", self.ours.no_fix)];
+        words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.into()));
         match self.access {
             Access::Read => {}
             Access::Write => words.push("--write".into()),
@@ -154,6 +178,32 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_in_a_hint_asks_for_all_of_the_same() {
+        let request = Request {
+            command: ["sh", "-c", "id"].map(OsString::from).to_vec(),
+            access: Access::Write,
+            memory: Some("64m".into()),
+            wait: Wait::For(Duration::from_secs(90)),
+            ours: Ours {
+                allow: vec!["host-etc".into()],
+                quiet: vec!["memory".into()],
+                no_fix: true,
+                mode: Some(("--sandbox=required".into(), "required".into())),
+                ttl: Some("1h".into()),
+                ..Ours::default()
+            },
+            ..Request::default()
+        };
+        let line: Vec<_> =
+            request.with("--user=0:0").into_iter().map(|word| word.into_string().unwrap()).collect();
+        assert_eq!(
+            line.join(" "),
+            "do --wait=1m 30s --user=0:0 --memory=64m --allow=host-etc --quiet-rule=memory --ttl=1h \
+             --sandbox=required --no-fix --write -- sh -c id"
+        );
+    }
 
     #[test]
     fn only_a_suffix_of_two_kinds_is_no_part_of_a_path() {

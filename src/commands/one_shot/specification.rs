@@ -25,6 +25,8 @@ const MARGIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(super) struct Specification {
     pub(super) image: String,
+    /// Of the image; `None` is Docker's choice.
+    pub(super) platform: Option<String>,
     pub(super) limits: Limits,
     pub(super) access: Access,
     /// What is mounted at its own path.
@@ -33,7 +35,7 @@ pub(super) struct Specification {
     pub(super) workdir: PathBuf,
     /// The working folder.
     pub(super) project: PathBuf,
-    /// For Docker; `None` is the image's.
+    /// For Docker, inside; `None` is the image's, and where it writes, the caller, whose ids the daemon decides.
     pub(super) user: Option<OsString>,
     /// The network, by Docker's name.
     pub(super) network: OsString,
@@ -58,13 +60,13 @@ pub(super) struct Limits {
 /// Puts the option's value, if it was given, in the place of the setting's.
 fn settle<T>(
     setting: &mut Sourced<T>,
-    option: &str,
+    (option, example): (&str, &str),
     given: Option<&String>,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<(), Error> {
     let Some(text) = given else { return Ok(()) };
     let value = parse(text).map_err(|problem| {
-        let example = format!("docker sandbox do {option} VALUE …");
+        let example = format!("docker sandbox do {option}={example} …");
         Error::new(format!("`{option}` on the command line: {problem}"))
             .hint("give it a value that fits:", example)
     })?;
@@ -79,15 +81,15 @@ pub(super) fn settled(request: &Request, settings: &OneShot) -> Result<OneShot, 
     if request.memory.is_some() && matches!(all.memory_swap.value, Swap::Total(_)) {
         all.memory_swap = Sourced { value: Swap::None, origin: Origin::Default };
     }
-    settle(&mut all.image, "--image", request.image.as_ref(), values::image)?;
-    settle(&mut all.cpus, "--cpus", request.cpus.as_ref(), values::cpus)?;
-    settle(&mut all.memory, "--memory", request.memory.as_ref(), values::memory)?;
-    settle(&mut all.memory_swap, "--memory-swap", request.memory_swap.as_ref(), values::memory_swap)?;
-    settle(&mut all.pids_limit, "--pids-limit", request.pids_limit.as_ref(), values::pids_limit)?;
-    settle(&mut all.disk, "--disk", request.disk.as_ref(), values::disk)?;
-    settle(&mut all.timeout, "--timeout", request.timeout.as_ref(), parse_duration)?;
-    settle(&mut all.max_output, "--max-output", request.max_output.as_ref(), values::max_output)?;
-    settle(&mut all.warm, "--warm", request.warm.as_ref(), values::warm)?;
+    settle(&mut all.image, ("--image", "busybox:latest"), request.image.as_ref(), values::image)?;
+    settle(&mut all.cpus, ("--cpus", "2"), request.cpus.as_ref(), values::cpus)?;
+    settle(&mut all.memory, ("--memory", "4g"), request.memory.as_ref(), values::memory)?;
+    settle(&mut all.memory_swap, ("--memory-swap", "4g"), request.memory_swap.as_ref(), values::memory_swap)?;
+    settle(&mut all.pids_limit, ("--pids-limit", "512"), request.pids_limit.as_ref(), values::pids_limit)?;
+    settle(&mut all.disk, ("--disk", "10g"), request.disk.as_ref(), values::disk)?;
+    settle(&mut all.timeout, ("--timeout", "5m"), request.timeout.as_ref(), parse_duration)?;
+    settle(&mut all.max_output, ("--max-output", "16m"), request.max_output.as_ref(), values::max_output)?;
+    settle(&mut all.warm, ("--warm", "50"), request.warm.as_ref(), values::warm)?;
     if all.cpus.origin == Origin::Default {
         // Docker refuses more than there are.
         let there = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -112,13 +114,19 @@ impl Limits {
 
     /// Options of `docker run`.
     fn words(&self) -> Vec<OsString> {
-        let mut words = vec![
+        let mut words = self.of_cgroups();
+        words.extend(self.disk.map(|bytes| format!("--storage-opt=size={bytes}").into()));
+        words
+    }
+
+    /// Those that become limits of the container's cgroup.
+    pub(super) fn of_cgroups(&self) -> Vec<OsString> {
+        let words = [
             format!("--cpus={}", self.cpus),
             format!("--memory={}", self.memory),
             format!("--memory-swap={}", self.memory_swap),
             format!("--pids-limit={}", self.pids),
         ];
-        words.extend(self.disk.map(|bytes| format!("--storage-opt=size={bytes}")));
         words.into_iter().map(OsString::from).collect()
     }
 }
@@ -139,6 +147,8 @@ impl Specification {
         for folder in &mounts {
             check(folder)?;
         }
+        let workdir = request.workdir.as_deref().map_or_else(|| project.clone(), absolute);
+        check_workdir(&workdir, &mounts)?;
         let mut protected = Vec::new();
         for folder in mounts.iter().filter(|folder| folder.writable && folder.path.is_dir()) {
             protected.extend(git::protected(&folder.path)?);
@@ -146,25 +156,20 @@ impl Specification {
         let protected =
             protected.into_iter().map(|mount| Folder { path: mount.path, writable: !mount.read_only });
         mounts.extend(protected);
-        let caller = || {
-            let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-            OsString::from(format!("{user}:{group}"))
-        };
-        let writes = request.access != Access::Read;
-        let user = request.user.clone().or_else(|| writes.then(caller));
         if request.access == Access::Discard {
-            check_discard(&project, user.as_deref())?;
+            check_discard(&project, request.user.as_deref())?;
             check_below(&project, &mounts[1..])?;
         }
         let network = request.network.clone().unwrap_or_else(|| "none".into());
         let is_isolated = network == isolated::NAME;
         Ok(Self {
             image: settled.image.value.clone(),
+            platform: request.platform.clone(),
             limits: Limits::of(settled),
             access: request.access,
-            workdir: request.workdir.as_deref().map_or_else(|| project.clone(), absolute),
+            workdir,
             mounts,
-            user,
+            user: request.user.clone(),
             isolated: is_isolated,
             network: if is_isolated { isolated::network().into() } else { network },
             home: home(request),
@@ -201,11 +206,13 @@ impl Specification {
             "--security-opt=no-new-privileges".into(),
             "--read-only".into(),
             joined("--env=HOME=", self.home.as_os_str()),
-            joined("--workdir=", self.workdir.as_os_str()),
+            // Docker or the runtime would make a missing one, on the host where that is mounted: the guard enters it.
+            "--workdir=/".into(),
         ];
         if self.terminal {
             words.push("--tty".into());
         }
+        words.extend(self.platform.iter().map(|platform| format!("--platform={platform}").into()));
         let taken = |path: &Path| self.mounts.iter().any(|folder| path.starts_with(&folder.path));
         for path in [Path::new("/tmp"), &self.home] {
             if !taken(path) && path != Path::new("/") {
@@ -236,11 +243,7 @@ impl Specification {
         }
         let user = self.user.clone().unwrap_or_default();
         let user = if user.as_bytes().contains(&b':') { user } else { joined_with(&user, ":", &user) };
-        vec![
-            joined("discard=", self.project.as_os_str()),
-            joined("workdir=", self.workdir.as_os_str()),
-            joined("user=", &user),
-        ]
+        vec![joined("discard=", self.project.as_os_str()), joined("user=", &user)]
     }
 
     /// When the guard ends the command by itself.
@@ -283,6 +286,25 @@ fn check(folder: &Folder) -> Result<(), Error> {
         let problem = format!("{} cannot be mounted: {}", shown(path), plain(&error.to_string()));
         Error::new(problem).hint("see what is there:", format!("ls -ld {}", crate::ui::shell_line([path])))
     })
+}
+
+/// A working directory in a mounted one exists, as far as this machine can tell: where links lead is for the sandbox to say,
+/// in which the guard enters it.
+fn check_workdir(workdir: &Path, mounts: &[Folder]) -> Result<(), Error> {
+    if !workdir.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    let there = workdir.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(Path::new("/"));
+    let Some(folder) = mounts.iter().filter(|folder| there.starts_with(&folder.path)).last() else {
+        return Ok(());
+    };
+    let real = |path: &Path| path.canonicalize().ok();
+    if real(there).zip(real(&folder.path)).is_none_or(|(there, folder)| !there.starts_with(folder)) {
+        return Ok(());
+    }
+    Err(Error::new(format!("working directory {} does not exist", shown(workdir)))
+        .hint("create it:", format!("mkdir -p {}", crate::ui::shell_line([workdir])))
+        .hint("or choose another one:", "docker sandbox do --workdir DIR …"))
 }
 
 /// The layer that takes the writes hides what is mounted below the folder.

@@ -42,6 +42,7 @@ pub(super) fn attempt(
         let task = Task {
             timeout: prepared.specification.guards_deadline(),
             grace: GRACE,
+            workdir: prepared.specification.workdir.clone(),
             environment: prepared.environment.clone(),
             report: Some(word.clone()),
             command: request.command.clone(),
@@ -58,6 +59,7 @@ pub(super) fn attempt(
             terminal: manner.terminal,
             report: Some(&word),
             block: Some(task.block()?),
+            ends_with_report: true,
         };
         let ended = attempt::minded(context, manner, prepared, claim, Some(&spare), execution, inbox)?;
         // Otherwise it died under our hands, or before, and nothing was done.
@@ -72,11 +74,10 @@ fn pool(prepared: &Prepared) -> Pool {
     Pool::at(prepared.state.join(spares::FOLDER))
 }
 
-/// What two commands must have in common for one's spare to be the other's; `None` without an image.
+/// What two commands must have in common for one's spare to be the other's; `None` without an image. With the containerd
+/// image store its id is an index's, which names the images of all platforms.
 fn specification_hash(prepared: &Prepared) -> Option<String> {
-    let inspect = ["image", "inspect", "--format", "{{.Id}}", &prepared.specification.image];
-    let answer = prepared.docker.command(inspect).answer_within(prepared.limit).ok().flatten()?;
-    let image = answer.status.success().then(|| answer.stdout.trim().to_owned())?;
+    let image = &prepared.image.image()?.id;
     let mut hash = Sha256::new();
     let mut add = |part: &OsStr| {
         hash.update((part.len() as u64).to_le_bytes());
@@ -138,7 +139,7 @@ pub(crate) fn mind(context: &Context, task: &str, words: &[OsString]) -> u8 {
 /// Makes as many spares as are wanted of what `words`, a `do`, asks for.
 fn refill(context: &Context, terminal: bool, words: &[OsString]) {
     let Ok(request) = arguments::again(words) else { return };
-    let silently = Pass { tells: false, names: false };
+    let silently = Pass { tells: false, names: false, silent: true };
     while let Ok(prepared) = prepare::prepare(context, &request, terminal, silently) {
         if prepared.runtime.is_none() || !matches!(make(context, &request, terminal, prepared), Ok(true)) {
             return;
@@ -152,7 +153,7 @@ fn make(context: &Context, request: &Request, terminal: bool, prepared: Prepared
     let name = format!("docker-sandbox-spare-{}", &guard::random_word()?[..12]);
     let Some(room) = pool(&prepared).room(&hash, prepared.spares, &name)? else { return Ok(false) };
     let prepared = if prepared.needs_names() {
-        prepare::prepare(context, request, terminal, Pass { tells: false, names: true })?
+        prepare::prepare(context, request, terminal, Pass { tells: false, names: true, silent: true })?
     } else {
         prepared
     };

@@ -26,7 +26,11 @@ pub(super) fn text(
     } else {
         format!(", which is {}", shown(&target.real_config))
     };
-    steps.push(format!("register `{name}` in {config}{linked}"));
+    let safe = match source {
+        Source::Found(_) => "",
+        _ => ", with `--directfs=false` if this release needs it to keep read-only mounts as they are",
+    };
+    steps.push(format!("register `{name}` in {config}{linked}{safe}"));
     steps.push(format!(
         "have the daemon (process {}) read it; running containers are not touched",
         process.pid()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::gvisor::processes::{Process, all};
+use crate::gvisor::processes::{Process, all, are_hidden};
 
 /// How long a shim takes to end by itself once its container is removed.
 const BY_ITSELF: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ pub(super) fn kill(id: &str) {
     end(&of_container(&all(), id));
 }
 
-/// Sees to it that nothing works for the removed container `id` any more. Whether that is so.
+/// Sees to it that nothing works for the removed container `id` any more. Whether that is so, and can be seen.
 ///
 /// A start that fails half-way leaves the sandbox, its files and its shim behind, and Docker forgets
 /// them (seen with runsc 20221219 and 20240729, Docker 20.10 and 26.1). containerd removes all of it
@@ -32,7 +32,7 @@ pub(super) fn sweep(id: &str) -> bool {
         let shims = shims_of(&processes, id);
         let workers = of_container(&processes, id);
         if shims.is_empty() && workers.is_empty() {
-            return true;
+            return !are_hidden();
         }
         let now = Instant::now();
         match killed_shim {

@@ -1,16 +1,20 @@
-//! What a mount reaches on the daemon's host. Where that is this machine, links, disks and sockets
+//! What a mount reaches on the daemon's host. Where that is this machine, links, mounts, disks and sockets
 //! are looked at; elsewhere only the words count.
 
+mod mountinfo;
 mod paths;
 mod sockets;
+mod view;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use super::places::{self, touches};
 use crate::docker::mounts::{Mount, Source};
 use crate::docker::volume_options::{self, Options};
 use paths::{cleaned, resolved};
+pub use view::View;
 
 /// Where paths of a command line lead.
 #[derive(Debug, Clone)]
@@ -23,6 +27,12 @@ pub struct Place {
     pub local: bool,
     /// The daemon's socket, where it is known.
     pub socket: Option<PathBuf>,
+    /// Where the daemon keeps what containers leave: its data.
+    pub data: Vec<PathBuf>,
+    /// Where it keeps what it runs, its data aside.
+    pub engine: Vec<PathBuf>,
+    /// How the daemon sees this machine.
+    pub view: View,
 }
 
 /// A mount of something on the daemon's host.
@@ -40,9 +50,18 @@ pub struct HostMount {
     pub home: Option<PathBuf>,
     /// Whether the socket of a container engine is in it.
     pub engine_socket: bool,
-    /// Whether it is a socket or a pipe itself.
-    pub is_endpoint: bool,
+    /// Whether the engine's own places are touched, wherever it has them.
+    pub engine: bool,
+    /// Whether it is all of the engine's data, or holds it.
+    pub engine_data: bool,
+    /// Whether it is a socket, or the directory of one.
+    pub sockets: bool,
+    /// Whether it is a pipe, or the directory of one.
+    pub pipes: bool,
 }
+
+/// In a directory of more files, sockets are not looked for to the end.
+const MOST_ENTRIES: usize = 1000;
 
 impl Place {
     /// What `mounts` reach; `known` are the options of volumes that are there, by name.
@@ -72,39 +91,112 @@ impl Place {
     fn reached(&self, mount: &Mount, path: &Path, folders: &[Folder]) -> HostMount {
         let named = cleaned(path);
         let mut paths = vec![named.clone()];
+        let mut endpoints = (false, false);
+        let mut holds_a_socket = false;
         if self.local {
-            let led_to = resolved(path);
-            paths.extend(mounted_from(&led_to));
-            let others = other_names(&led_to, folders);
-            if led_to != named {
-                paths.push(led_to);
+            let led_to = resolved(path, &self.view);
+            holds_a_socket = self.is_seen_to_hold_one(&led_to);
+            endpoints = self.endpoints(&led_to);
+            let mut more = self.mounted_from(&led_to);
+            // The root holds all that there is, and has its own rule.
+            if led_to != Path::new("/") {
+                more.extend(self.other_names(&led_to, folders));
+                let known = more.iter().chain([&led_to]).cloned().collect::<Vec<_>>();
+                more.extend(
+                    known.iter().flat_map(|path| self.view.other_names(path)).map(|name| cleaned(&name)),
+                );
             }
-            paths.extend(others);
+            for path in std::iter::once(led_to).chain(more) {
+                if !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
         }
-        let kind = self.local.then(|| std::fs::metadata(paths.last().unwrap_or(&named)).ok()).flatten();
-        let kind = kind.map(|about| about.file_type());
+        let touches = |places: &[PathBuf], inside: bool| {
+            let real = paths.iter().filter(|path| *path != Path::new("/"));
+            real.into_iter().any(|path| places.iter().any(|place| touches(path, place, inside)))
+        };
         HostMount {
             written: mount.written.clone(),
             instead: Some(mount.instead.clone()).filter(|words| !mount.read_only && !words.is_empty()),
-            engine_socket: paths.iter().any(|path| self.holds_a_socket(path)),
-            is_endpoint: kind.is_some_and(|kind| kind.is_socket() || kind.is_fifo()),
+            engine_socket: holds_a_socket || paths.iter().any(|path| self.is_named_like_one(path)),
+            engine: touches(&self.engine, true) || touches(&self.data, true),
+            engine_data: touches(&self.data, false),
+            sockets: endpoints.0,
+            pipes: endpoints.1,
             read_only: mount.read_only,
             home: self.home.clone(),
             paths,
         }
     }
 
-    /// The folders that rules are about and that are there.
+    /// Whether `path` is, or has directly in it, a socket, and a pipe.
+    fn endpoints(&self, path: &Path) -> (bool, bool) {
+        let path = self.view.seen(path);
+        let kinds: Vec<std::fs::FileType> = match path.metadata() {
+            Ok(about) if about.is_dir() => {
+                let entries = std::fs::read_dir(&path).into_iter().flatten().take(MOST_ENTRIES);
+                entries.filter_map(|entry| entry.ok()?.file_type().ok()).collect()
+            }
+            Ok(about) => vec![about.file_type()],
+            Err(_) => Vec::new(),
+        };
+        (kinds.iter().any(FileTypeExt::is_socket), kinds.iter().any(FileTypeExt::is_fifo))
+    }
+
+    /// The places that rules are about and that are there.
     fn known_folders(&self) -> Vec<Folder> {
         let own = self.home.as_deref().filter(|own| *own != Path::new("/"));
-        let mut all: Vec<&Path> = super::mounts::folders().map(Path::new).collect();
-        all.extend(own);
-        let known = |name: &Path| {
+        let mut all: Vec<PathBuf> = places::all().map(PathBuf::from).collect();
+        all.extend(own.map(Path::to_owned));
+        all.extend(self.engine.iter().chain(&self.data).cloned());
+        let known = |name: PathBuf| {
             let at = name.canonicalize().ok()?;
             let above = at.ancestors().filter(|above| above.parent().is_some());
-            Some(Folder { name: name.to_owned(), above: above.filter_map(identity).collect() })
+            let above = above.filter_map(|above| identity(above)).collect();
+            Some(Folder { name, above })
         };
-        all.into_iter().filter_map(known).collect()
+        // In a home, names tell by themselves, unless they are links, or one file of several names.
+        let elsewhere = |name: &PathBuf| {
+            name.symlink_metadata()
+                .is_ok_and(|about| about.is_symlink() || about.is_file() && about.nlink() > 1)
+        };
+        let home =
+            own.into_iter().flat_map(|own| places::at_home().map(|name| own.join(name))).filter(elsewhere);
+        all.into_iter().chain(home).filter_map(known).collect()
+    }
+
+    /// What `path` is called besides, where it is in one of `folders` or holds it under another name: behind a link
+    /// that leads there, like `/home` to `/var/home`, or behind a bind mount.
+    fn other_names(&self, path: &Path, folders: &[Folder]) -> Vec<PathBuf> {
+        let above: Vec<(&Path, (u64, u64))> =
+            path.ancestors().filter_map(|above| Some((above, identity(&self.view.seen(above))?))).collect();
+        let itself = above.first().filter(|(there, _)| *there == path).map(|(_, itself)| *itself);
+        let mut names = Vec::new();
+        for folder in folders {
+            let within = above.iter().find(|(_, above)| folder.above.first() == Some(above));
+            if let Some(rest) = within.and_then(|(above, _)| path.strip_prefix(above).ok()) {
+                names.push(cleaned(&folder.name.join(rest)));
+            } else if itself.is_some_and(|itself| folder.above.contains(&itself))
+                && !folder.name.starts_with(path)
+            {
+                names.push(folder.name.clone());
+            }
+        }
+        names.retain(|name| name != path);
+        names
+    }
+
+    /// Where the disk `path` is mounted, if it is one: a volume of that disk is what is there.
+    fn mounted_from(&self, path: &Path) -> Vec<PathBuf> {
+        let about = self.view.seen(path).metadata().ok();
+        let Some(about) = about.filter(|about| about.file_type().is_block_device()) else {
+            return Vec::new();
+        };
+        // btrfs has numbers of its own; its line names the disk all the same.
+        let number = format!("{}:{}", rustix::fs::major(about.rdev()), rustix::fs::minor(about.rdev()));
+        let is_the_disk = |source: &Path| source.starts_with("/") && resolved(source, &self.view) == path;
+        self.view.mounted_from(&number, is_the_disk)
     }
 
     /// Absolute, as Docker and the daemon make it, before any link is followed.
@@ -124,45 +216,9 @@ struct Folder {
     above: Vec<(u64, u64)>,
 }
 
-/// What `path` is called besides, where it is in one of `folders` or holds it under another name: behind a
-/// link that leads there, like `/home` to `/var/home`, or behind a bind mount.
-fn other_names(path: &Path, folders: &[Folder]) -> Vec<PathBuf> {
-    let above: Vec<(&Path, (u64, u64))> =
-        path.ancestors().filter_map(|above| Some((above, identity(above)?))).collect();
-    let itself = above.first().filter(|(there, _)| *there == path).map(|(_, itself)| *itself);
-    let mut names = Vec::new();
-    for folder in folders {
-        let within = above.iter().find(|(_, above)| folder.above.first() == Some(above));
-        if let Some(rest) = within.and_then(|(above, _)| path.strip_prefix(above).ok()) {
-            names.push(cleaned(&folder.name.join(rest)));
-        } else if itself.is_some_and(|itself| folder.above.contains(&itself)) {
-            names.push(folder.name.clone());
-        }
-    }
-    names.retain(|name| name != path);
-    names
-}
-
 /// Which file it is, whatever it is called.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|about| (about.dev(), about.ino()))
-}
-
-/// Where the disk `path` is mounted, if it is one: a volume of that disk is what is there.
-fn mounted_from(path: &Path) -> Vec<PathBuf> {
-    let Some(about) = path.metadata().ok().filter(|about| about.file_type().is_block_device()) else {
-        return Vec::new();
-    };
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let is_of_it = |fields: &[&str]| {
-        // btrfs has numbers of its own; its line names the disk all the same.
-        let number = format!("{}:{}", rustix::fs::major(about.rdev()), rustix::fs::minor(about.rdev()));
-        let named = fields.iter().position(|field| *field == "-").and_then(|dash| fields.get(dash + 2));
-        fields.get(2) == Some(&number.as_str())
-            || named.is_some_and(|disk| disk.starts_with('/') && resolved(Path::new(disk)) == path)
-    };
-    let lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    lines.filter(|fields| is_of_it(fields)).filter_map(|fields| fields.get(4).map(PathBuf::from)).collect()
 }
 
 #[cfg(test)]
@@ -175,6 +231,9 @@ mod tests {
             home: Some("/home/me".into()),
             local,
             socket: Some("/srv/docker.socket".into()),
+            data: vec!["/srv/engine/data".into()],
+            engine: vec!["/srv/tools/runsc".into()],
+            view: View::default(),
         }
     }
 
@@ -281,6 +340,7 @@ mod tests {
         }
         assert_eq!(look(&place, link.to_str().unwrap()).paths[1], real);
         assert!(!look(&place, link.join("nothing").to_str().unwrap()).engine_socket);
-        assert!(look(&place, hard.to_str().unwrap()).is_endpoint);
+        assert!(look(&place, hard.to_str().unwrap()).sockets && look(&place, real.to_str().unwrap()).sockets);
+        assert!(!look(&place, top.path().to_str().unwrap()).pipes);
     }
 }

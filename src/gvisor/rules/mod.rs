@@ -5,9 +5,12 @@
 //! `docs/cli` come from it.
 
 pub mod annotations;
+mod devices;
 pub mod host;
 pub mod mounts;
 pub mod options;
+mod places;
+pub mod read_only;
 pub mod runtime;
 #[cfg(test)]
 mod spelled;
@@ -15,6 +18,7 @@ mod spelled;
 mod spelling;
 pub mod table;
 
+use std::ffi::OsString;
 use std::fmt;
 
 use super::arguments::Argument;
@@ -55,6 +59,8 @@ pub struct Rule {
     pub id: &'static str,
     /// What it does.
     pub severity: Severity,
+    /// What it does to a command of `do`, where that is more: `do` vouches for what it reports.
+    pub severity_for_do: Option<Severity>,
     /// What triggers it, in Markdown.
     pub when: &'static str,
     /// What happens then: a clause for a message and for the documentation.
@@ -80,6 +86,10 @@ pub struct Start<'a> {
     pub runtime: &'a [Argument],
     /// What it mounts from the daemon's host.
     pub mounts: &'a [HostMount],
+    /// The limits that `do` starts its container with, as options; `None` for `run` and `create`.
+    pub limits_of_do: Option<&'a [OsString]>,
+    /// What it mounts read-only, where gVisor alone sees to that.
+    pub read_only: &'a [read_only::ReadOnly],
 }
 
 /// Something that a rule applies to.
@@ -104,6 +114,8 @@ impl Hit {
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
+    /// What it does to this start.
+    pub severity: Severity,
     /// What it applies to.
     pub hit: Hit,
 }
@@ -133,13 +145,26 @@ pub fn check(start: &Start<'_>, release: impl Fn() -> Option<u32>) -> Vec<Findin
         if hits.is_empty() || !rule.holds_for(&release) {
             continue;
         }
-        found.extend(hits.into_iter().map(|hit| Finding { rule, hit }));
+        let severity = rule.severity_for_do.filter(|_| start.limits_of_do.is_some()).unwrap_or(rule.severity);
+        found.extend(hits.into_iter().map(|hit| Finding { rule, severity, hit }));
     }
-    found.sort_by_key(|finding| finding.rule.severity);
+    found.sort_by_key(|finding| finding.severity);
     found
 }
 
 impl Rule {
+    /// Whether it holds for that release, `YYYYMMDD`.
+    #[must_use]
+    pub fn is_of(&self, release: u32) -> bool {
+        self.since.is_none_or(|since| since <= release) && self.until.is_none_or(|until| release < until)
+    }
+
+    /// Whether it forbids something, so that somebody may allow it.
+    #[must_use]
+    pub fn can_be_allowed(&self) -> bool {
+        self.severity == Severity::Deny || self.severity_for_do == Some(Severity::Deny)
+    }
+
     /// Whether it is about paths, which are the daemon's.
     #[must_use]
     pub fn is_about_paths(&self) -> bool {
@@ -150,9 +175,7 @@ impl Rule {
         if self.since.is_none() && self.until.is_none() {
             return true;
         }
-        release().is_none_or(|release| {
-            self.since.is_none_or(|since| since <= release) && self.until.is_none_or(|until| release < until)
-        })
+        release().is_none_or(|release| self.is_of(release))
     }
 }
 
@@ -165,6 +188,7 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 /// The rules that the arguments of a registered runtime trigger, whatever is started with it.
 pub fn of_runtime(arguments: &[Argument]) -> impl Iterator<Item = Finding> {
     runtime::IDS.iter().filter_map(|id| find(id)).flat_map(move |rule| {
-        runtime::hits(rule.id, arguments).into_iter().map(move |hit| Finding { rule, hit })
+        let hits = runtime::hits(rule.id, arguments).into_iter();
+        hits.map(move |hit| Finding { rule, severity: rule.severity, hit })
     })
 }

@@ -1,128 +1,25 @@
 //! Rules over what is mounted from the daemon's host.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::host::HostMount;
-use super::{Hit, Start};
+use super::places::{
+    self, Area, CREDENTIALS, DEV, ENGINE, ENGINE_AT_HOME, ETC, PROC, RUN, RUN_INSIDE, SECRETS, SHM, STARTUP,
+    SYS, SYSTEM,
+};
+use super::{Hit, Start, annotations, runtime};
 use crate::docker::mounts::Mounts;
 
-/// Folders that a rule is about: it applies to them, to what holds them, and, where `inside`, to
-/// what they hold.
-struct Area {
-    folders: &'static [&'static str],
-    inside: bool,
+fn is_touched(area: &Area, mount: &HostMount) -> bool {
+    mount.paths.iter().any(|path| area.holds(path))
 }
 
-const ETC: Area = Area { folders: &["/etc"], inside: true };
-const PROC: Area = Area { folders: &["/proc"], inside: true };
-const SYS: Area = Area { folders: &["/sys"], inside: true };
-const RUN: Area = Area { folders: &["/run"], inside: false };
-/// What systemd and udev read there is run by them.
-const RUN_INSIDE: Area = Area { folders: &["/run/systemd", "/run/udev"], inside: true };
-/// Programs of the host, what starts them, the engines' own data, and devices that a folder brings along: gVisor
-/// opens those that can be read and written at a place.
-const SYSTEM: Area = Area {
-    folders: &[
-        "/bin",
-        "/boot",
-        "/dev/cpu",
-        "/dev/mapper",
-        "/dev/mem",
-        "/dev/port",
-        "/dev/raw",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/libx32",
-        "/sbin",
-        "/usr/bin",
-        "/usr/lib",
-        "/usr/lib32",
-        "/usr/lib64",
-        "/usr/libexec",
-        "/usr/libx32",
-        "/usr/local/bin",
-        "/usr/local/lib",
-        "/usr/local/libexec",
-        "/usr/local/sbin",
-        "/usr/sbin",
-        "/var/lib/containerd",
-        "/var/lib/containers",
-        "/var/lib/docker",
-        "/var/spool/cron",
-    ],
-    inside: true,
-};
-const DEV: Area = Area { folders: &["/dev"], inside: false };
-const SHM: Area = Area { folders: &["/dev/shm"], inside: true };
-
-/// Where keys and credentials are kept, under a home. Our own list of trusted files is one.
-const CREDENTIALS: [&str; 21] = [
-    ".ssh",
-    ".aws",
-    ".azure",
-    ".bluemix",
-    ".config/containers",
-    ".config/doctl",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/hub",
-    ".config/rclone",
-    ".docker",
-    ".git-credentials",
-    ".gnupg",
-    ".kube",
-    ".local/share/docker-sandbox",
-    ".local/share/keyrings",
-    ".netrc",
-    ".oci",
-    ".password-store",
-    ".terraform.d",
-    ".vault-token",
-];
-
-/// Secrets outside of a home.
-const SECRETS: Area = Area { folders: &["/etc/shadow", "/etc/gshadow", "/etc/ssl/private"], inside: true };
-
-/// Where homes are.
-const HOMES: [&str; 3] = ["/root", "/home", "/Users"];
-
-/// The folders that rules are about, the user's home aside.
-pub(super) fn folders() -> impl Iterator<Item = &'static str> {
-    let areas = [ETC, PROC, SYS, RUN, RUN_INSIDE, SYSTEM, DEV, SHM];
-    areas.into_iter().flat_map(|area| area.folders).copied().chain(HOMES)
-}
-
-impl Area {
-    /// The root holds everything and has its own rule.
-    fn holds(&self, path: &Path) -> bool {
-        path != Path::new("/")
-            && self
-                .folders
-                .iter()
-                .map(Path::new)
-                .any(|folder| folder.starts_with(path) || self.inside && path.starts_with(folder))
-    }
-
-    fn is_touched_by(&self, mount: &HostMount) -> bool {
-        mount.paths.iter().any(|path| self.holds(path))
-    }
+fn is_touched_at_home(names: &[&str], mount: &HostMount) -> bool {
+    mount.paths.iter().any(|path| places::touches_at_home(path, mount.home.as_deref(), names))
 }
 
 fn is_root(mount: &HostMount) -> bool {
     mount.paths.iter().any(|path| path == Path::new("/"))
-}
-
-/// The user's home, root's, and what is one by its place.
-fn home_of(path: &Path, own: Option<&Path>) -> Option<PathBuf> {
-    if let Some(own) = own.filter(|own| *own != Path::new("/") && path.starts_with(own)) {
-        return Some(own.to_owned());
-    }
-    if path.starts_with("/root") {
-        return Some("/root".into());
-    }
-    let users = ["/home", "/Users"].into_iter().find(|users| path.starts_with(users))?;
-    Some(Path::new(users).join(path.strip_prefix(users).ok()?.components().next()?))
 }
 
 /// Whether a mount is of a home, or of what holds homes.
@@ -131,20 +28,18 @@ fn is_home(mount: &HostMount) -> bool {
     mount.paths.iter().filter(|path| *path != Path::new("/")).any(|path| {
         own.is_some_and(|own| own.starts_with(path))
             || ["/home", "/Users"].iter().any(|users| path == Path::new(users))
-            || home_of(path, own).is_some_and(|home| home == *path)
+            || places::home_of(path, own).is_some_and(|home| home == *path)
     })
 }
 
 /// Whether a mount is of credentials, or of a folder of a home that holds them.
 fn is_credentials(mount: &HostMount) -> bool {
-    mount.paths.iter().any(|path| {
-        home_of(path, mount.home.as_deref()).filter(|home| home != path).is_some_and(|home| {
-            CREDENTIALS
-                .iter()
-                .map(|name| home.join(name))
-                .any(|secret| path.starts_with(&secret) || secret.starts_with(path))
-        })
-    })
+    is_touched_at_home(&CREDENTIALS, mount)
+}
+
+/// Whether a mount is of what a container engine keeps or runs, by its usual place or by where this one has it.
+fn is_engine(mount: &HostMount) -> bool {
+    mount.engine || is_touched(&ENGINE, mount) || is_touched_at_home(&ENGINE_AT_HOME, mount)
 }
 
 /// Those that are mounted writable and that `applies` says are meant.
@@ -165,19 +60,19 @@ pub(super) fn root(start: &Start<'_>) -> Vec<Hit> {
 }
 
 pub(super) fn etc(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, |mount| ETC.is_touched_by(mount))
+    writable(start, |mount| is_touched(&ETC, mount))
 }
 
 pub(super) fn proc(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, |mount| PROC.is_touched_by(mount))
+    writable(start, |mount| is_touched(&PROC, mount))
 }
 
 pub(super) fn sys(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, |mount| SYS.is_touched_by(mount))
+    writable(start, |mount| is_touched(&SYS, mount))
 }
 
 pub(super) fn run(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, |mount| RUN.is_touched_by(mount) || RUN_INSIDE.is_touched_by(mount))
+    writable(start, |mount| is_touched(&RUN, mount) || is_touched(&RUN_INSIDE, mount))
 }
 
 pub(super) fn home(start: &Start<'_>) -> Vec<Hit> {
@@ -188,21 +83,48 @@ pub(super) fn credentials(start: &Start<'_>) -> Vec<Hit> {
     writable(start, is_credentials)
 }
 
+/// But for what another rule forbids because of all that is in it: one word is enough.
+pub(super) fn engine(start: &Start<'_>) -> Vec<Hit> {
+    let has_a_rule = |mount: &HostMount| {
+        [&ETC, &RUN, &RUN_INSIDE].iter().any(|area| is_touched(area, mount))
+            || is_programs(mount)
+            || is_home(mount)
+    };
+    writable(start, |mount| is_engine(mount) && !has_a_rule(mount))
+}
+
+/// What the host's user runs at login or by a tool.
+pub(super) fn startup(start: &Start<'_>) -> Vec<Hit> {
+    writable(start, |mount| is_touched_at_home(&STARTUP, mount))
+}
+
+/// Packages of `/opt` without their programs.
+pub(super) fn opt(start: &Start<'_>) -> Vec<Hit> {
+    let is_data = |path: &Path| path.starts_with("/opt") && !places::is_opt_programs(path);
+    writable(start, |mount| mount.paths.iter().any(|path| is_data(path)) && !is_programs(mount))
+}
+
+/// Programs of the host.
+fn is_programs(mount: &HostMount) -> bool {
+    is_touched(&SYSTEM, mount)
+        || is_touched(&DEV, mount)
+        || mount.paths.iter().any(|path| places::is_opt_programs(path))
+}
+
 pub(super) fn system(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, |mount| SYSTEM.is_touched_by(mount) || DEV.is_touched_by(mount))
+    writable(start, is_programs)
 }
 
 /// The host's shared memory, by its path.
 pub(super) fn shared_memory(start: &Start<'_>) -> Vec<Hit> {
-    writable(start, |mount| SHM.is_touched_by(mount) && !DEV.is_touched_by(mount))
+    writable(start, |mount| is_touched(&SHM, mount) && !is_touched(&DEV, mount))
 }
 
 /// The same ones mounted read-only: whole folders and secrets, not single files of `/etc`.
 pub(super) fn readable(start: &Start<'_>) -> Vec<Hit> {
     let whole = |path: &Path| {
-        ["/etc", "/proc", "/sys", "/run", "/dev", "/var", "/var/lib/docker", "/var/lib/containerd"]
-            .iter()
-            .any(|folder| path == Path::new(folder))
+        let places = ["/etc", "/proc", "/sys", "/run", "/dev", "/var"].iter().chain(ENGINE.places);
+        places.into_iter().any(|place| path == Path::new(place))
     };
     let meant = |mount: &&HostMount| {
         mount.read_only
@@ -211,14 +133,21 @@ pub(super) fn readable(start: &Start<'_>) -> Vec<Hit> {
                 || mount.paths.iter().any(|path| whole(path))
                 || is_home(mount)
                 || is_credentials(mount)
-                || SECRETS.is_touched_by(mount))
+                || mount.engine_data
+                || is_touched(&SECRETS, mount))
     };
     start.mounts.iter().filter(meant).map(|mount| Hit::new(&mount.written)).collect()
 }
 
-/// A socket or a pipe that is mounted by itself and is no engine's.
+/// Sockets and pipes of the host that are no engine's: mounted by themselves, or with the directory that they are in.
+/// Where gVisor lets them through, nothing is wrong with them, and [`runtime::host_uds`] has the word.
 pub(super) fn endpoint(start: &Start<'_>) -> Vec<Hit> {
-    let meant = start.mounts.iter().filter(|mount| mount.is_endpoint && !mount.engine_socket);
+    let opens = |value: &str| !matches!(value, "" | "none" | "create");
+    let annotated = |name| annotations::flag(start, name).is_some_and(|value| opens(&value));
+    let sockets = runtime::lets_sockets_through(start.runtime) || annotated("host-uds");
+    let pipes = runtime::has(start, "host-fifo") || annotated("host-fifo");
+    let shut = |mount: &&HostMount| mount.sockets && !sockets || mount.pipes && !pipes;
+    let meant = start.mounts.iter().filter(|mount| !mount.engine_socket).filter(shut);
     meant.map(|mount| Hit::new(&mount.written)).collect()
 }
 
@@ -234,22 +163,11 @@ mod tests {
             read_only: false,
             home: Some("/srv/people/me".into()),
             engine_socket: false,
-            is_endpoint: false,
+            engine: false,
+            engine_data: false,
+            sockets: false,
+            pipes: false,
         }
-    }
-
-    #[test]
-    fn an_area_is_its_folders_what_holds_them_and_what_they_hold() {
-        assert!(ETC.holds(Path::new("/etc")) && ETC.holds(Path::new("/etc/cron.d/x")));
-        assert!(!ETC.holds(Path::new("/")) && !ETC.holds(Path::new("/etcetera")));
-        for path in ["/dev/mapper", "/dev/cpu/0", "/usr/local/lib/x", "/usr/local"] {
-            assert!(SYSTEM.holds(Path::new(path)), "{path}");
-        }
-        for path in ["/dev/null", "/dev/net/tun", "/usr/local/share/x", "/usr/local/src"] {
-            assert!(!SYSTEM.holds(Path::new(path)), "{path}");
-        }
-        assert!(SYSTEM.holds(Path::new("/usr")) && !SYSTEM.holds(Path::new("/usr/share/x")));
-        assert!(RUN.holds(Path::new("/run")) && !RUN.holds(Path::new("/run/mysqld")));
     }
 
     #[test]
@@ -276,5 +194,29 @@ mod tests {
         for path in ["/home/x", "/home/x/.cache", "/work/.docker/nginx.conf", "/srv/people/me/.m2"] {
             assert!(!is_credentials(&mount(path)), "{path}");
         }
+    }
+
+    #[test]
+    fn what_tools_of_the_host_run_is_found_in_any_home() {
+        let is_startup = |path: &str| is_touched_at_home(&STARTUP, &mount(path));
+        for path in [
+            "/srv/people/me/.bashrc",
+            "/home/x/.local",
+            "/home/x/.local/bin/tool",
+            "/root/.config/systemd/user/x.service",
+            "/home/x/.vscode-server/extensions",
+            "/home/x/.cargo",
+        ] {
+            assert!(is_startup(path), "{path}");
+        }
+        for path in
+            ["/home/x", "/home/x/project/.bashrc", "/home/x/.cargo/registry", "/home/x/.m2", "/srv/.bashrc"]
+        {
+            assert!(!is_startup(path), "{path}");
+        }
+        assert!(
+            is_engine(&mount("/home/x/.local/share/docker/overlay2")) && is_engine(&mount("/var/lib/docker"))
+        );
+        assert!(!is_engine(&mount("/home/x/docker")));
     }
 }

@@ -9,7 +9,7 @@ use crate::docker::networks::Network;
 use crate::docker::run_line::Given;
 
 /// The options of those names whose value `applies` says is meant.
-fn given(start: &Start<'_>, names: &[&str], applies: impl Fn(&str) -> bool) -> Vec<Hit> {
+pub(super) fn given(start: &Start<'_>, names: &[&str], applies: impl Fn(&str) -> bool) -> Vec<Hit> {
     let meant = |option: &Given<'_>| {
         names.contains(&option.name) && applies(&option.value.unwrap_or_default().to_string_lossy())
     };
@@ -17,13 +17,13 @@ fn given(start: &Start<'_>, names: &[&str], applies: impl Fn(&str) -> bool) -> V
 }
 
 /// The last option of that name, the one that counts, if `applies` says it is meant.
-fn last(start: &Start<'_>, name: &str, applies: impl Fn(&str) -> bool) -> Vec<Hit> {
+pub(super) fn last(start: &Start<'_>, name: &str, applies: impl Fn(&str) -> bool) -> Vec<Hit> {
     let last = start.line.options().rfind(|option| option.name == name);
     let meant = last.filter(|option| applies(&option.value.unwrap_or_default().to_string_lossy()));
     meant.map(|option| Hit::new(option.written())).into_iter().collect()
 }
 
-fn anything(value: &str) -> bool {
+pub(super) fn anything(value: &str) -> bool {
     !value.is_empty()
 }
 
@@ -69,25 +69,6 @@ pub(super) fn uts_host(start: &Start<'_>) -> Vec<Hit> {
 
 pub(super) fn sysctl(start: &Start<'_>) -> Vec<Hit> {
     given(start, &["sysctl"], anything)
-}
-
-pub(super) fn device(start: &Start<'_>) -> Vec<Hit> {
-    let inside =
-        ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/fuse"];
-    // gVisor passes these two on if it is told to.
-    let nvidia = runtime::has(start, "nvproxy");
-    let tpu = runtime::has(start, "tpuproxy");
-    given(start, &["device", "device-cgroup-rule"], |value| {
-        let host = value.split(':').next().unwrap_or_default();
-        anything(value)
-            && !inside.contains(&host)
-            && !(nvidia && host.starts_with("/dev/nvidia"))
-            && !(tpu && (host.starts_with("/dev/accel") || host.starts_with("/dev/vfio")))
-    })
-}
-
-pub(super) fn gpus(start: &Start<'_>) -> Vec<Hit> {
-    if runtime::has(start, "nvproxy") { Vec::new() } else { last(start, "gpus", anything) }
 }
 
 pub(super) fn apparmor(start: &Start<'_>) -> Vec<Hit> {
@@ -142,16 +123,75 @@ pub(super) fn setuid(start: &Start<'_>) -> Vec<Hit> {
     program(start).filter(|name| tools.contains(&name.as_str())).map(Hit::new).into_iter().collect()
 }
 
-pub(super) fn memory(start: &Start<'_>) -> Vec<Hit> {
-    // What Docker refuses needs no word of ours.
-    let is_a_limit = |value: &str| {
-        value.starts_with(|c: char| c.is_ascii_digit()) && value.contains(|c| ('1'..='9').contains(&c))
+/// Whether Docker takes the value for a limit: it is no number below zero, and not zero. What Docker refuses needs no
+/// word of ours.
+fn is_a_limit(value: &str) -> bool {
+    value.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && value.contains(|c| ('1'..='9').contains(&c))
+}
+
+/// Options that Docker turns into settings of the container's cgroup, and nothing else. Source: `WithResources` and
+/// `withCgroups` in moby's `daemon/oci_linux.go`.
+const OF_CGROUPS: [&str; 20] = [
+    "blkio-weight",
+    "blkio-weight-device",
+    "cgroup-parent",
+    "cpu-period",
+    "cpu-quota",
+    "cpu-rt-period",
+    "cpu-rt-runtime",
+    "cpu-shares",
+    "cpus",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "device-read-bps",
+    "device-read-iops",
+    "device-write-bps",
+    "device-write-iops",
+    "kernel-memory",
+    "memory",
+    "memory-reservation",
+    "memory-swap",
+    "pids-limit",
+];
+
+/// One hit for all limits of a start: they are void for one reason.
+pub(super) fn limits_unenforced(start: &Start<'_>) -> Vec<Hit> {
+    if !runtime::ignores_cgroups(start.runtime) {
+        return Vec::new();
+    }
+    let limits = |option: &Given<'_>| {
+        let value = option.value.unwrap_or_default().to_string_lossy();
+        match option.name {
+            "cgroup-parent" | "cpuset-cpus" | "cpuset-mems" => anything(&value),
+            // `DEVICE:VALUE`
+            name if name.starts_with("device-") || name == "blkio-weight-device" => anything(&value),
+            _ => is_a_limit(&value),
+        }
     };
+    let options: Vec<Given<'_>> =
+        start.line.options().filter(|option| OF_CGROUPS.contains(&option.name)).collect();
+    let counts = |at: usize| {
+        let name = options[at].name;
+        let is_list = name.starts_with("device-") || name == "blkio-weight-device";
+        is_list || options[at + 1..].iter().all(|later| later.name != name)
+    };
+    let given = (0..options.len()).filter(|&at| counts(at) && limits(&options[at]));
+    let given = given.map(|at| options[at].written());
+    let of_do = start.limits_of_do.unwrap_or_default().iter().map(|word| word.to_string_lossy().into_owned());
+    let all: Vec<String> = given.chain(of_do).collect();
+    if all.is_empty() { Vec::new() } else { vec![Hit::new(all.join(" "))] }
+}
+
+pub(super) fn memory(start: &Start<'_>) -> Vec<Hit> {
+    if runtime::ignores_cgroups(start.runtime) {
+        return Vec::new();
+    }
     last(start, "memory", is_a_limit)
 }
 
 pub(super) fn cpus(start: &Start<'_>) -> Vec<Hit> {
-    if runtime::has(start, "cpu-num-from-quota") {
+    if runtime::has(start, "cpu-num-from-quota") || runtime::ignores_cgroups(start.runtime) {
         return Vec::new();
     }
     let mut hits = last(start, "cpus", |value| value.parse::<f64>().is_ok_and(|cpus| cpus > 0.0));
@@ -160,6 +200,9 @@ pub(super) fn cpus(start: &Start<'_>) -> Vec<Hit> {
 }
 
 pub(super) fn pids_limit(start: &Start<'_>) -> Vec<Hit> {
+    if runtime::ignores_cgroups(start.runtime) {
+        return Vec::new();
+    }
     last(start, "pids-limit", |value| value.parse::<i64>().is_ok_and(|pids| (1..100).contains(&pids)))
 }
 
@@ -202,4 +245,48 @@ pub(super) fn inotify(start: &Start<'_>) -> Vec<Hit> {
 /// For what no argument shows.
 pub(super) fn nothing(_: &Start<'_>) -> Vec<Hit> {
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::flags::Flags;
+    use crate::docker::run_line::RunLine;
+    use crate::gvisor::arguments::{self, Argument};
+
+    fn unenforced(words: &str, runtime: &[Argument], limits_of_do: Option<&[OsString]>) -> Vec<String> {
+        let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+        let line = RunLine::parse(&words, &Flags::run()).unwrap();
+        let start = Start { line: &line, runtime, mounts: &[], limits_of_do, read_only: &[] };
+        limits_unenforced(&start).into_iter().map(|hit| hit.what).collect()
+    }
+
+    #[test]
+    fn limits_that_the_runtime_ignores_are_found_in_every_spelling_and_are_one_hit() {
+        let ignoring = arguments::in_force(&["--ignore-cgroups".to_owned()]);
+        for (words, expected) in [
+            ("-m 64m img", "-m 64m"),
+            ("-im64m img", "-im64m"),
+            ("--memory=64m --pids-limit 50 -c 5 img", "--memory=64m --pids-limit 50 -c 5"),
+            (
+                "--cpus=.5 --cpuset-cpus=0 --cgroup-parent /x img",
+                "--cpus=.5 --cpuset-cpus=0 --cgroup-parent /x",
+            ),
+            (
+                "--device-read-bps=/dev/sda:1mb --device-read-bps=/dev/sdb:1mb img",
+                "--device-read-bps=/dev/sda:1mb --device-read-bps=/dev/sdb:1mb",
+            ),
+            ("--memory=64m --memory=32m img", "--memory=32m"),
+        ] {
+            assert_eq!(unenforced(words, &ignoring, None), [expected], "{words}");
+        }
+        for words in
+            ["img", "--memory=0 --pids-limit=-1 --cpus=0 img", "--memory=64m --memory=0 img", "img -m 64m"]
+        {
+            assert_eq!(unenforced(words, &ignoring, None), [""; 0], "{words}");
+        }
+        assert_eq!(unenforced("img", &ignoring, Some(&["--cpus=2".into()])), ["--cpus=2"]);
+        let off = arguments::in_force(&["--ignore-cgroups".to_owned(), "--ignore-cgroups=false".to_owned()]);
+        assert_eq!(unenforced("-m 64m img", &off, Some(&["--cpus=2".into()])), [""; 0]);
+    }
 }

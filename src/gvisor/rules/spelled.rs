@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, TestCaseError, prop_assert, proptest};
 use proptest::sample::select;
 
-use super::host::Place;
+use super::host::{Place, View};
 use super::spelling::{self, Spelled};
 use super::{Severity, Start};
 use crate::docker::flags::Flags;
@@ -19,7 +19,7 @@ const FOLDER: &str = "/work/project";
 const HOME: &str = "/home/me";
 
 /// What is refused, and by which rule.
-const DENIED: [(&str, &str); 32] = [
+const DENIED: [(&str, &str); 42] = [
     ("/run/docker.sock", "socket-mount"),
     ("/run/containerd", "socket-mount"),
     ("/run/podman/podman.sock", "socket-mount"),
@@ -48,14 +48,24 @@ const DENIED: [(&str, &str); 32] = [
     ("/root/.aws/credentials", "credentials"),
     ("/usr/bin", "host-system"),
     ("/usr", "host-system"),
-    ("/var/lib/docker/volumes/x", "host-system"),
+    ("/var/lib/docker/volumes/x", "host-engine"),
+    ("/srv/docker-data/overlay2", "host-engine"),
+    ("/srv/tools", "host-engine"),
+    ("/srv/tools/runsc", "host-engine"),
+    ("/home/me/.local/share/docker", "host-engine"),
+    ("/home/me/.bashrc", "host-startup"),
+    ("/home/me/.local", "host-startup"),
+    ("/root/.vscode-server/bin", "host-startup"),
+    ("/home/other/.config/systemd/user", "host-startup"),
+    ("/opt/tool/bin", "host-system"),
+    ("/var/lib/dpkg/info", "host-system"),
     ("/boot/grub", "host-system"),
     ("/dev", "host-system"),
     ("/dev/shm", "ipc-host"),
 ];
 
 /// What nobody refuses, some of it only by a letter.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 15] = [
     "/srv/data",
     "/etcetera",
     "/data/etc",
@@ -67,6 +77,9 @@ const HARMLESS: [&str; 12] = [
     "/usr/share/nginx",
     "/run/mysqld",
     "/var/lib/dockers",
+    "/srv/docker-dataset",
+    "/home/me/.cargo/registry",
+    "/home/me/project/.vscode",
     "/rundocker.sock",
 ];
 
@@ -108,7 +121,7 @@ fn refused(words: &[OsString], place: &Place) -> Result<Vec<&'static str>, TestC
     let line =
         RunLine::parse(words, &Flags::run()).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mounts = place.look(&Mounts::of(&line).mounts, &BTreeMap::new());
-    let start = Start { line: &line, runtime: &[], mounts: &mounts };
+    let start = Start { line: &line, runtime: &[], mounts: &mounts, limits_of_do: None, read_only: &[] };
     let found = super::check(&start, || None).into_iter();
     Ok(found.filter(|one| one.rule.severity == Severity::Deny).map(|one| one.rule.id).collect())
 }
@@ -119,6 +132,9 @@ fn elsewhere() -> Place {
         home: Some(HOME.into()),
         local: false,
         socket: Some("/srv/engine/api".into()),
+        data: vec!["/srv/docker-data".into()],
+        engine: vec!["/srv/tools/runsc".into()],
+        view: View::default(),
     }
 }
 
@@ -199,5 +215,13 @@ fn furnished(top: &Path) -> Place {
     link(Path::new("to-etc"), "to-to-etc");
     link(Path::new("folder/../people/me"), "to-home");
     link(Path::new("/proc/self/cwd"), "to-working-folder");
-    Place { folder: top.to_owned(), home: Some(top.join("people/me")), local: true, socket: Some(socket) }
+    Place {
+        folder: top.to_owned(),
+        home: Some(top.join("people/me")),
+        local: true,
+        socket: Some(socket),
+        data: Vec::new(),
+        engine: Vec::new(),
+        view: View::default(),
+    }
 }

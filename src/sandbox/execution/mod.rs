@@ -3,6 +3,7 @@
 //! `docker run` or `docker attach` is a child in a process group of its own, so that no signal reaches it but through
 //! us; with a terminal it stays in ours, because it must read the terminal. What is to end, we end by name.
 
+mod death;
 mod outputs;
 mod relay;
 mod terminal;
@@ -12,14 +13,16 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM};
 
 use crate::docker::client::{Docker, DockerCommand};
+use crate::error::Hint;
 use crate::sandbox::guard::Report;
+pub use death::Death;
 pub use outputs::Kept;
 use outputs::Outputs;
 
@@ -93,8 +96,10 @@ pub struct Execution<'a> {
     pub terminal: bool,
     /// By what the guard's reports are known, where it makes any.
     pub report: Option<&'a str>,
-    /// For a guard that waits: its block, which goes before the input. The end is then the guard's report, not Docker's.
+    /// For a guard that waits: its block, which goes before the input.
     pub block: Option<Vec<u8>>,
+    /// Whether the end is the guard's report, not Docker's.
+    pub ends_with_report: bool,
 }
 
 /// How it went.
@@ -112,10 +117,14 @@ pub struct Ended {
     pub timed_out: bool,
     /// The first signal that asked for its end.
     pub stopped_by: Option<i32>,
+    /// What gVisor has to do with it, where the command was not started and that was found out.
+    pub hint: Option<Hint>,
     /// What was kept, or passed on.
     pub stdout: Kept,
     /// The same of standard error.
     pub stderr: Kept,
+    /// What ended the container, where outputs are kept and something did that was not the command.
+    pub death: Option<Death>,
 }
 
 impl Ended {
@@ -123,6 +132,11 @@ impl Ended {
     #[must_use]
     pub fn came_to_nothing(&self) -> bool {
         !(self.began || self.stopped_by.is_some() || self.timed_out)
+    }
+
+    /// Whether something ended the container, and not the command itself. A `docker` that was killed says nothing of it.
+    fn was_killed(&self) -> bool {
+        self.complete && self.began && self.report.is_none()
     }
 
     /// The exit code to end with.
@@ -170,6 +184,7 @@ impl Execution<'_> {
     /// Docker or a thread cannot be started.
     pub fn run(self, inbox: &Inbox, started: impl FnOnce(Pid)) -> anyhow::Result<Ended> {
         let (events, _) = inbox;
+        let since = SystemTime::now();
         let mut outputs = Outputs::default();
         let mut pipes = relay::Pipes::of(&self)?;
         STARTED.store(true, Ordering::SeqCst);
@@ -186,6 +201,9 @@ impl Execution<'_> {
             ended.stopped_by.get_or_insert(SIGPIPE);
         }
         outputs.finish(&mut ended);
+        if matches!(self.output, Output::Kept(_)) && ended.was_killed() {
+            ended.death = Some(death::of(self.docker, self.container, since));
+        }
         Ok(ended)
     }
 
@@ -290,7 +308,7 @@ impl<'a> Watch<'a> {
 
     fn is_over(&self) -> bool {
         // With the outputs, our terminal has been given back.
-        let reported = self.execution.block.is_some() && self.reports == 0 && self.open == 0;
+        let reported = self.execution.ends_with_report && self.reports == 0 && self.open == 0;
         let given_up = matches!(self.deadline, Some((at, Step::GiveUp)) if at <= Instant::now());
         reported || given_up || self.gone && self.open == 0
     }

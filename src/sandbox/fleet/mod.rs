@@ -6,7 +6,7 @@
 //! ```text
 //! container, filter    pure: what Docker says of one, and which ones are wanted
 //! sight                what this machine shows of one: whether it is in gVisor, its memory
-//! prune, networks      what may go, and its removal
+//! prune, networks, volumes    what may go, and its removal
 //! ```
 
 pub mod container;
@@ -15,6 +15,7 @@ pub mod networks;
 pub mod prune;
 pub mod pruner;
 pub mod sight;
+pub mod volumes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

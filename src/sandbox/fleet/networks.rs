@@ -1,15 +1,13 @@
 //! Networks of ours that nobody uses.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-
-use serde::Deserialize;
 
 use super::container::{Container, time};
 use super::filter::Filters;
 use super::{about, prune, succeeded};
 use crate::docker::client::Docker;
-use crate::sandbox::labels::{All, Found, OURS};
+use crate::sandbox::isolated::Network as Inspected;
+use crate::sandbox::labels::{Found, OURS};
 
 /// A network of ours. Networks have no images that they could have labels of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,19 +20,8 @@ pub struct Network {
     pub labels: Found,
 }
 
-/// Source: `Inspect` in moby's `api/types/network`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Inspected {
-    id: String,
-    name: String,
-    created: String,
-    labels: Option<All>,
-    /// Of those that run.
-    containers: Option<BTreeMap<String, serde_json::Value>>,
-}
-
-/// Those of ours that are wanted, are a minute old and that neither a running container nor one of `containers` is on.
+/// Those of ours that are wanted, are a minute old and that neither a running container nor one of `containers` is on. A
+/// label is not enough: all that we make are isolated.
 ///
 /// # Errors
 /// The daemon did not tell.
@@ -58,7 +45,8 @@ pub fn unused(
     let old = |network: &Inspected| {
         time(&network.created).is_none_or(|made| now.duration_since(made).is_ok_and(|age| age > prune::YOUNG))
     };
-    let unused = inspected.into_iter().filter(|network| !used(network) && old(network));
+    let unused =
+        inspected.into_iter().filter(|network| network.is_isolated() && !used(network) && old(network));
     let unused = unused.filter_map(|network| {
         let labels = Found::of(network.labels.as_ref()?)?;
         Some(Network { id: network.id, name: network.name, labels })

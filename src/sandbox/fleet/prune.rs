@@ -103,6 +103,13 @@ pub(super) fn remove_networks(docker: &Docker, ids: &[String], limit: Duration) 
     })
 }
 
+/// Removes volumes. One that a container has by now stays, and is no problem either.
+pub(super) fn remove_volumes(docker: &Docker, names: &[String], limit: Duration) -> anyhow::Result<Removed> {
+    carry_out(docker, &["volume", "rm", "--"], names, limit, |said| {
+        said.contains("in use") || said.contains("no such volume")
+    })
+}
+
 fn carry_out(
     docker: &Docker,
     words: &[&str],

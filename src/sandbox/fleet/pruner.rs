@@ -8,7 +8,6 @@ use super::filter::Filters;
 use super::prune::{self, Why};
 use crate::docker::client::Docker;
 use crate::sandbox::expiry::Ledger;
-use crate::sandbox::names::updater;
 
 /// How long the daemon may take for each answer. Nobody waits.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -18,7 +17,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub fn run(words: &[OsString]) -> u8 {
     // The terminal's signals and its end are somebody else's.
     let _ = rustix::process::setsid();
-    updater::close_inherited();
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"sandbox-prune");
     let [file, program, globals @ ..] = words else { return 1 };
@@ -37,6 +35,8 @@ fn look(docker: &Docker, ledger: &Ledger) -> anyhow::Result<()> {
     let expired = expired.into_iter().filter(|(_, why)| *why == Why::Expired);
     let ids: Vec<String> = expired.map(|(container, _)| container.id.clone()).collect();
     let removed = prune::remove(docker, &ids, LIMIT)?;
+    let unused = super::volumes::unused(docker, LIMIT)?;
+    super::volumes::remove(docker, &unused, LIMIT)?;
     ledger.looked(prune::next(&fleet.containers, &filters, now), removed.problems.is_empty());
     Ok(())
 }

@@ -20,6 +20,8 @@ use crate::sandbox::private_file;
 pub const HOSTS: &str = "hosts";
 /// What `/etc/resolv.conf` is here.
 pub const RESOLV_CONF: &str = "resolv.conf";
+/// Where `docker` writes the container's id, if its user names no file for that.
+pub const ID: &str = "id";
 const ABOUT: &str = "about.json";
 const LOCK: &str = "lock";
 
@@ -48,6 +50,8 @@ pub struct About {
     pub networks: Vec<String>,
     /// What its line says.
     pub own: Own,
+    /// Where `docker` writes the container's id as soon as it has one, before anything is started.
+    pub id: PathBuf,
 }
 
 /// A process, told apart from a later one with the same number.
@@ -97,18 +101,22 @@ impl Folder {
         &self.path
     }
 
-    /// Makes the files of a container: its folder, with a name that none ever had.
+    /// Makes the files of a container: its folder, with a name that none ever had. An id that has no place yet gets one in
+    /// there.
     ///
     /// # Errors
     /// There is no room or no permission.
     pub fn add(
         &self,
-        about: &About,
+        mut about: About,
         hosts: Option<&str>,
         resolv_conf: Option<&str>,
     ) -> anyhow::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = self.path.join(format!("{now:x}-{}", std::process::id()));
+        if about.id.as_os_str().is_empty() {
+            about.id = path.join(ID);
+        }
         private_folder(&self.path, true)?;
         private_folder(&path, false)?;
         let files = [(HOSTS, hosts), (RESOLV_CONF, resolv_conf)];
@@ -118,7 +126,7 @@ impl Folder {
             .try_for_each(|(file, text)| make(&file, text))
             .map_err(anyhow::Error::from)
             // What is not described is not looked at, so that comes last.
-            .and_then(|()| private_file::replace(&path, &path.join(ABOUT), &serde_json::to_vec(about)?));
+            .and_then(|()| private_file::replace(&path, &path.join(ABOUT), &serde_json::to_vec(&about)?));
         if let Err(error) = made {
             let _ = std::fs::remove_dir_all(&path);
             return Err(error);
@@ -168,7 +176,25 @@ impl Kept {
     /// # Errors
     /// There is no room.
     pub fn rewrite(&self, text: &str) -> io::Result<()> {
-        rewrite(&self.path.join(HOSTS), text)
+        self.edit(|_| Some(text.to_owned()))
+    }
+
+    /// As above, by what is in there; `None` leaves it.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn edit(&self, edit: impl FnOnce(&str) -> Option<String>) -> io::Result<()> {
+        rewrite(&self.path.join(HOSTS), edit)
+    }
+
+    /// The container's id, if it has been made.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        let mut id = String::new();
+        // Docker's have 64 digits; the file may be anything that its user names.
+        File::open(&self.about.id).ok()?.take(128).read_to_string(&mut id).ok()?;
+        let id = id.trim();
+        (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
     }
 
     /// Removes its files.
@@ -203,25 +229,25 @@ fn no_link() -> i32 {
 
 /// At each moment the file holds the old text or the new one, or one of them and empty lines: never a part of a
 /// line. So it grows by empty lines first, and shrinks by them.
-fn rewrite(file: &Path, text: &str) -> io::Result<()> {
-    let mut old = Vec::new();
-    OpenOptions::new().read(true).custom_flags(no_link()).open(file)?.read_to_end(&mut old)?;
-    if old == text.as_bytes() {
-        return Ok(());
-    }
+fn rewrite(path: &Path, edit: impl FnOnce(&str) -> Option<String>) -> io::Result<()> {
     // Started with `sudo`, we are root in a folder of somebody else's.
-    let out = OpenOptions::new().write(true).custom_flags(no_link()).open(file)?;
-    let about = out.metadata()?;
+    let mut file = OpenOptions::new().read(true).write(true).custom_flags(no_link()).open(path)?;
+    let about = file.metadata()?;
     if !about.is_file() || about.nlink() != 1 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
+    // The process of the start and the one that keeps all files may both have news.
+    file.lock()?;
+    let mut old = String::new();
+    file.read_to_string(&mut old)?;
+    let Some(text) = edit(&old).filter(|text| *text != old) else { return Ok(()) };
     if text.len() > old.len() {
-        out.write_all_at(&vec![b'\n'; text.len() - old.len()], old.len() as u64)?;
+        file.write_all_at(&vec![b'\n'; text.len() - old.len()], old.len() as u64)?;
     }
     let mut padded = text.as_bytes().to_vec();
     padded.resize(text.len().max(old.len()), b'\n');
-    out.write_all_at(&padded, 0)?;
-    out.set_len(text.len() as u64)
+    file.write_all_at(&padded, 0)?;
+    file.set_len(text.len() as u64)
 }
 
 #[cfg(test)]
@@ -237,7 +263,7 @@ mod tests {
     #[test]
     fn the_files_are_readable_in_a_folder_that_is_not() {
         let (_home, folder) = folder();
-        let path = folder.add(&About::default(), Some("a\n"), Some("b\n")).unwrap();
+        let path = folder.add(About::default(), Some("a\n"), Some("b\n")).unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         let seen =
             [folder.path(), &path, &path.join(HOSTS), &path.join(RESOLV_CONF), &path.join(ABOUT)].map(mode);
@@ -248,9 +274,9 @@ mod tests {
     fn what_is_written_down_is_read_again_and_removed() {
         let (_home, folder) = folder();
         let own = Own { hostname: Some("h".into()), links: vec![("a".into(), "b".into())], ..Own::default() };
-        let about = About { starter: Starter::this(), networks: vec!["n".into()], own };
-        folder.add(&about, Some("a\n"), None).unwrap();
-        folder.add(&About::default(), None, None).unwrap();
+        let about = About { starter: Starter::this(), networks: vec!["n".into()], own, id: "/i".into() };
+        folder.add(about.clone(), Some("a\n"), None).unwrap();
+        folder.add(About::default(), None, None).unwrap();
         std::fs::create_dir(folder.path().join("not-described")).unwrap();
         let mut kept = folder.kept();
         kept.sort_by(|one, other| one.path.cmp(&other.path));
@@ -258,6 +284,7 @@ mod tests {
         assert_eq!(kept[0].about, about);
         assert!(kept[0].about.starter.runs() && !kept[1].about.starter.runs());
         assert_eq!((kept[0].hosts().as_deref(), kept[1].hosts()), (Some("a\n"), None));
+        assert_eq!(kept[1].about.id, kept[1].path.join(ID));
         kept.iter().for_each(Kept::remove);
         assert!(folder.kept().is_empty());
     }
@@ -265,7 +292,7 @@ mod tests {
     #[test]
     fn a_file_is_rewritten_in_place() {
         let (_home, folder) = folder();
-        let path = folder.add(&About::default(), Some("one\ntwo\n"), None).unwrap();
+        let path = folder.add(About::default(), Some("one\ntwo\n"), None).unwrap();
         let kept = folder.kept().remove(0);
         let inode = || path.join(HOSTS).metadata().unwrap().ino();
         let before = inode();
@@ -279,7 +306,7 @@ mod tests {
     #[test]
     fn a_file_that_became_a_link_leads_nowhere() {
         let (home, folder) = folder();
-        let path = folder.add(&About::default(), Some("one\n"), None).unwrap().join(HOSTS);
+        let path = folder.add(About::default(), Some("one\n"), None).unwrap().join(HOSTS);
         let kept = folder.kept().remove(0);
         let other = home.path().join("other");
         std::fs::write(&other, "its own\n").unwrap();
@@ -296,7 +323,7 @@ mod tests {
     fn one_at_a_time_keeps_the_files() {
         let (_home, folder) = folder();
         assert!(folder.lock().is_none(), "there is no folder yet");
-        folder.add(&About::default(), None, None).unwrap();
+        folder.add(About::default(), None, None).unwrap();
         let lock = folder.lock();
         assert!(lock.is_some() && folder.lock().is_none());
         drop(lock);

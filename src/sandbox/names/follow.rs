@@ -12,7 +12,7 @@ use crate::docker::client::Docker;
 /// Something that may change which names there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
-    /// What happened: `connect`, `start`, `rename`.
+    /// What happened: `create`, `connect`, `start`, `rename`.
     pub(super) action: String,
     /// The container it happened to.
     pub(super) container: String,
@@ -58,7 +58,7 @@ impl Events {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut words = vec!["events".to_owned(), format!("--since={now}"), "--format={{json .}}".to_owned()];
         words.extend(["network", "container"].map(|kind| format!("--filter=type={kind}")));
-        let events = ["connect", "disconnect", "start", "die", "destroy", "rename"];
+        let events = ["create", "connect", "disconnect", "start", "die", "destroy", "rename"];
         words.extend(events.map(|event| format!("--filter=event={event}")));
         let mut child = docker.command(words).stream()?;
         let (events, inbox) = channel();

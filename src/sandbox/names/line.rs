@@ -1,6 +1,6 @@
 //! What a command line of `docker run` says about names and networks. Pure.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -26,6 +26,8 @@ pub struct Line {
     pub needs_docker: bool,
     /// `--dns`, `--dns-search` and `--dns-option`.
     pub dns: Dns,
+    /// `--cidfile`; empty for none.
+    pub id_file: OsString,
     /// Whether it mounts something at [`HOSTS`].
     pub mounts_hosts: bool,
     /// Whether it mounts something at [`RESOLV_CONF`].
@@ -38,6 +40,8 @@ pub struct Line {
 pub struct Own {
     /// `--hostname`; Docker's default is the short id.
     pub hostname: Option<String>,
+    /// `--name`; Docker's default is known when the container is made.
+    pub name: Option<String>,
     /// `--domainname`.
     pub domainname: Option<String>,
     /// `--link CONTAINER:NAME`.
@@ -66,6 +70,9 @@ impl Line {
         let networks = networks.filter_map(|network| network.name.into_string().ok()).collect();
         let mut read = Self { networks, ..Self::default() };
         for option in line.options() {
+            if option.name == "cidfile" {
+                read.id_file = option.value.unwrap_or_default().to_owned();
+            }
             let Some(text) = option.value.unwrap_or_default().to_str() else { continue };
             read.take(option.name, text);
         }
@@ -76,6 +83,10 @@ impl Line {
         let value = text.to_owned();
         match name {
             "hostname" => self.own.hostname = Some(value).filter(|name| !name.is_empty()),
+            // Docker takes the slash that it shows before each name.
+            "name" => {
+                self.own.name = Some(text.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty())
+            }
             "domainname" => self.own.domainname = Some(value).filter(|name| !name.is_empty()),
             "link" => self.own.links.push(link(text)),
             "add-host" => match host(text) {
@@ -144,8 +155,6 @@ fn is_at(target: &str, file: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
     use crate::docker::flags::Flags;
 
@@ -202,6 +211,9 @@ mod tests {
     fn what_the_container_is_called_is_read() {
         let line = of(&[
             ("hostname", "h"),
+            ("name", "/n"),
+            ("cidfile", "x"),
+            ("cidfile", "id"),
             ("domainname", "d"),
             ("link", "db"),
             ("link", "web:www"),
@@ -209,7 +221,8 @@ mod tests {
             ("dns-opt", "ndots:2"),
             ("dns-option", "rotate"),
         ]);
-        assert_eq!(line.own.hostname.as_deref(), Some("h"));
+        assert_eq!((line.own.hostname.as_deref(), line.own.name.as_deref()), (Some("h"), Some("n")));
+        assert_eq!(line.id_file, "id");
         assert_eq!(line.own.links, [("db".into(), "db".into()), ("web".into(), "www".into())]);
         assert_eq!(line.dns.options, ["ndots:2", "rotate"]);
     }

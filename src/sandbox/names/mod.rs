@@ -113,7 +113,12 @@ pub fn prepare(docker: &Docker, start: &Start<'_>) -> Outcome {
     let joined = networks.iter().map(|network| shown(&network.name)).collect::<Vec<_>>().join(", ");
     let place = place::find(docker, start.socket, start.limit);
     let Some(place) = place else {
-        return added(line, &answers, &joined, "the daemon does not share this machine's files");
+        return added(
+            line,
+            &answers,
+            &joined,
+            "it cannot be seen whether the daemon shares this machine's files",
+        );
     };
     mounted(docker, start, &place, &networks, &answers, &joined)
 }
@@ -157,8 +162,7 @@ fn added(line: &Line, answers: &[Answer], joined: &str, why: &str) -> Outcome {
 
 /// `--add-host=NAME:IP` for each, except for names that the line adds itself.
 fn add_hosts(line: &Line, answers: &[Answer]) -> Vec<OsString> {
-    let mut taken = hosts::users(&line.own);
-    taken.extend(line.own.hostname.iter().map(|name| name.to_ascii_lowercase()));
+    let taken = hosts::users(&line.own);
     let hosts = answers
         .iter()
         .flat_map(|answer| hosts::allowed(answer, &taken).map(move |name| (name, answer.address)));
@@ -186,6 +190,7 @@ fn mounted(
         starter: Starter::this(),
         networks: networks.iter().map(|network| network.id.clone()).collect(),
         own: line.own.clone(),
+        id: std::path::absolute(&line.id_file).unwrap_or_default(),
     };
     let Some(folder) = start.data.map(|data| Folder::at(place.folder_in(data))) else {
         return added(
@@ -195,7 +200,7 @@ fn mounted(
             "there is no folder for our files: HOME is not set, or not there",
         );
     };
-    let path = match folder.add(&about, hosts.as_deref(), resolv_conf.as_deref()) {
+    let path = match folder.add(about, hosts.as_deref(), resolv_conf.as_deref()) {
         Ok(path) => path,
         Err(error) => {
             let why = format!("our files cannot be made: {}", crate::ui::plain(&format!("{error:#}")));
@@ -218,6 +223,10 @@ fn mounted(
             ));
         }
     }
+    if hosts.is_some() && line.id_file.is_empty() {
+        outcome.words.push("--cidfile".into());
+        outcome.words.push(path.join(folder::ID).into());
+    }
     if resolv_conf.is_none() && !line.mounts_resolv_conf && !shut_off {
         outcome.warnings.push(format!(
             "on {joined}, names of the outside will not resolve in gVisor: the daemon's configuration cannot be read"
@@ -232,7 +241,7 @@ fn mounted(
     }
     if outcome.words.is_empty() {
         folder::remove(&path);
-    } else if let Err(error) = updater::see_to_it(docker, start.program, place.socket(), &folder) {
+    } else if let Err(error) = updater::see_to_it(docker, start.program, place.socket(), &folder, &path) {
         let why = crate::ui::plain(&format!("{error:#}"));
         outcome.warnings.push(format!("names of containers that start later will not resolve: {why}"));
     }

@@ -20,6 +20,8 @@ pub enum Silence {
 pub struct Container {
     /// Its id.
     pub id: String,
+    /// Its name.
+    pub name: String,
     /// `created`, `running`, `exited`.
     pub state: String,
     /// What it mounts, in one text: sources of bind mounts, names of volumes.
@@ -72,11 +74,14 @@ pub fn network_ids(docker: &Docker, limit: Duration) -> Result<Vec<String>, Sile
 /// # Errors
 /// There is no answer.
 pub fn containers(docker: &Docker, limit: Duration) -> Result<Vec<Container>, Silence> {
-    let words = ["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.State}} {{json .Mounts}}"];
+    let words = ["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}} {{json .Mounts}}"];
     let text = answer(docker, words.map(str::to_owned), limit)?;
     let container = |line: &str| {
-        let mut words = line.splitn(3, ' ').map(str::to_owned);
-        Some(Container { id: words.next()?, state: words.next()?, mounts: words.next()? })
+        let mut words = line.splitn(4, ' ').map(str::to_owned);
+        // Links of others show as `OTHER/NAME`.
+        let own = |names: String| names.split(',').find(|name| !name.contains('/')).map(str::to_owned);
+        let (id, name) = (words.next()?, own(words.next()?).unwrap_or_default());
+        Some(Container { id, name, state: words.next()?, mounts: words.next()? })
     };
     Ok(text.lines().filter_map(container).collect())
 }

@@ -86,7 +86,7 @@ pub struct Answer {
 }
 
 /// What the resolver of the container `asker` answers, where that one is known, with the `links` of its line. In the
-/// order of the networks, then of the containers' ids.
+/// order of the networks, then itself, then in the order of the containers' ids.
 #[must_use]
 pub fn answers(
     networks: &[&Network],
@@ -102,7 +102,8 @@ pub fn answers(
         let later = later.into_iter().flatten().filter_map(|link| link.split_once(':'));
         let links: Vec<(&str, &str)> =
             links.iter().map(|(container, name)| (container.as_str(), name.as_str())).chain(later).collect();
-        for (id, member) in members {
+        let (itself, others): (Vec<_>, Vec<_>) = members.partition(|(id, _)| asker == Some(id.as_str()));
+        for (id, member) in itself.into_iter().chain(others) {
             let mut names = names_of(id, member, connections.get(&member.endpoint));
             let linked = links.iter().filter(|(container, _)| is(id, member, container));
             names.extend(linked.map(|(_, name)| (*name).to_owned()));
@@ -182,7 +183,8 @@ mod tests {
         let connections = Connections::from([("e2".to_owned(), links)]);
         let own = [("aaaaaaaaaaaa".to_owned(), "www".to_owned())];
         let web = text(&answers(&[&network()], &connections, Some("bbbbbbbbbbbbbbbb"), &own));
-        assert!(web[0].contains(" www later "), "{web:?}");
+        assert!(web[0].starts_with("172.18.0.3 web "), "its own come first: {web:?}");
+        assert!(web[1].contains(" www later "), "{web:?}");
         let other = text(&answers(&[&network()], &connections, Some("cccc"), &[]));
         assert!(!other.concat().contains("later"), "{other:?}");
     }

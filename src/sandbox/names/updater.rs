@@ -1,24 +1,32 @@
 //! The process that keeps the files: one per daemon, for as long as a container has one of them.
 //!
-//! A start makes it, and it outlives the start. It may be killed: the next start makes another, which begins by
-//! looking at everything. What it cannot find out it leaves as it is.
+//! Each start makes one, which waits until the container is made and writes what it is called into its file. That takes
+//! no question to the daemon, which may take longer to answer than the container takes to its first instruction. Then it
+//! goes on, or ends if there is one that does. It may be killed: the next start makes another, which begins by looking at
+//! everything. What it cannot find out it leaves as it is.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::folder::Folder;
 use super::follow::Events;
+use super::hosts::{self, Place};
 use super::keeper::{Ending, Keeper};
 use crate::docker::client::Docker;
 
-/// Our own argument for this process: then the folder, the docker program, and the daemon's socket.
+/// How often we look whether a container is made. From then on to its first instruction it takes at least 200 ms.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Our own argument for this process: then the folder, the docker program, the daemon's socket, and the folder of the
+/// container that is about to be made.
 pub const COMMAND: &str = "docker-sandbox-names";
 
-/// Makes an updater for `folder`, if there is none: `program`, ours.
+/// Makes an updater for `folder`, where `path` is what concerns the container that is about to be made: `program`, ours.
 ///
 /// # Errors
 /// It cannot be started.
@@ -27,16 +35,14 @@ pub fn see_to_it(
     program: Option<&Path>,
     socket: &Path,
     folder: &Folder,
+    path: &Path,
 ) -> anyhow::Result<()> {
-    // Whoever has the lock looks at all files once more after it gave the lock back.
-    let Some(lock) = folder.lock() else { return Ok(()) };
-    drop(lock);
     let program = program.context("our own program is not found")?;
     let mut child = Command::new(program)
         // Whoever ends processes by our name means starts.
         .arg0(COMMAND)
         .arg(COMMAND)
-        .args([folder.path(), docker.program(), socket])
+        .args([folder.path(), docker.program(), socket, path])
         // Neither the terminal's nor anybody's folder is kept busy.
         .current_dir("/")
         .stdin(Stdio::null())
@@ -54,16 +60,17 @@ pub fn see_to_it(
 pub fn run(words: &[OsString]) -> u8 {
     // The terminal's signals and its end are the start's.
     let _ = rustix::process::setsid();
-    close_inherited();
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"sandbox-names");
-    let [folder, program, socket] = words else { return 1 };
+    let [folder, program, socket, path] = words else { return 1 };
     // Not with the options of whoever came first: a context may change, and this daemon is meant.
     let mut host = OsString::from("--host=unix://");
     host.push(socket);
     let Ok(docker) = Docker::find(program, None, Path::new("/"), &[host]) else { return 1 };
     let folder = Folder::at(PathBuf::from(folder));
+    introduce(&folder, Path::new(path));
     loop {
+        // Whoever has the lock looks at all files once more after it gave the lock back.
         let Some(lock) = folder.lock() else { return 0 };
         let Ok(events) = Events::follow(&docker) else { return 1 };
         let mut keeper = Keeper::new(&docker, &folder);
@@ -76,21 +83,21 @@ pub fn run(words: &[OsString]) -> u8 {
     }
 }
 
-/// Closes what whoever started us left open for its children: a lock or a pipe would be held for as long as
-/// we live.
-#[allow(unsafe_code, reason = "nobody in this process knows these descriptors: it has only just begun")]
-pub(crate) fn close_inherited() {
-    let folder = Path::new("/proc/self/fd");
-    let names =
-        |open: std::fs::ReadDir| -> Vec<OsString> { open.flatten().map(|entry| entry.file_name()).collect() };
-    let numbers = std::fs::read_dir(folder).map(names).unwrap_or_default();
-    for number in
-        numbers.iter().filter_map(|name| name.to_str()?.parse().ok()).filter(|number: &i32| *number > 2)
-    {
-        // The one by which the folder was read is closed already.
-        if folder.join(number.to_string()).is_symlink() {
-            // SAFETY: nothing in this process owns it: see above.
-            unsafe { rustix::io::close(number) };
+/// Writes what a new container is called into its file, as soon as it is made.
+fn introduce(folder: &Folder, path: &Path) {
+    let Some(kept) = folder.kept().into_iter().find(|kept| kept.path == path) else { return };
+    let mut runs = true;
+    let id = loop {
+        match kept.id() {
+            Some(id) => break id,
+            // It may have come between the two questions.
+            None if !runs => return,
+            None => runs = kept.about.starter.runs(),
         }
-    }
+        std::thread::sleep(PAUSE);
+    };
+    let own = &kept.about.own;
+    let place = Place { id, name: own.name.clone().unwrap_or_default(), addresses: Vec::new() };
+    // What cannot be written now is written later.
+    let _ = kept.edit(|text| hosts::introduced(text, own, &place));
 }

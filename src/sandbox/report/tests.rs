@@ -58,12 +58,12 @@ fn signals_are_linuxs() {
 #[test]
 fn limits_are_what_the_settings_say() {
     let mut settings = OneShot::default();
-    let limits = |settings: &OneShot| serde_json::to_value(Limits::from(settings)).unwrap();
+    let limits = |settings: &OneShot| serde_json::to_value(Limits::of(settings, true)).unwrap();
     let gib = 1_u64 << 30;
     assert_eq!(
         limits(&settings),
         json!({"cpus": 2.0, "memory": 4 * gib, "memory_swap": 4 * gib, "pids_limit": 512, "disk": null,
-            "timeout_ms": 300_000, "max_output": 16 << 20})
+            "timeout_ms": 300_000, "max_output": 16 << 20, "enforced": true})
     );
     settings.memory_swap.value = Swap::Unlimited;
     settings.disk.value = Some(gib);

@@ -10,6 +10,8 @@ const LEAST_MEMORY: u64 = 6 << 20;
 /// gVisor's release 20221219 needs as many for itself, the guard and a pipeline of three, measured: with 64 it ends at the
 /// second process.
 const LEAST_PIDS: u32 = 80;
+/// At most so many warm sandboxes of one specification: idle, each takes 12 to 16 MiB and 3 to 5 % of a CPU, measured.
+pub const MAX_WARM: u32 = 50;
 /// The same file: a hundredth of a processor.
 const LEAST_NANO_CPUS: u64 = 10_000_000;
 
@@ -226,7 +228,7 @@ pub fn warm(text: &str) -> Result<Warm, String> {
             if index > 0 {
                 return Err(format!("`{}`: the number for all projects comes first, and once", plain(part)));
             }
-            warm.others = number(part)?;
+            warm.others = warm_count(part)?;
             continue;
         };
         // Without a slash at its end, and the like.
@@ -237,9 +239,20 @@ pub fn warm(text: &str) -> Result<Warm, String> {
         if warm.projects.iter().any(|(named, _)| *named == project) {
             return Err(format!("`{}` is there twice", plain(folder)));
         }
-        warm.projects.push((project, number(count)?));
+        warm.projects.push((project, warm_count(count)?));
     }
     Ok(warm)
+}
+
+fn warm_count(text: &str) -> Result<u32, String> {
+    let too_many = || format!("`{}` is too many: at most {MAX_WARM} sandboxes are kept warm", plain(text));
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // More digits than a number has are too many all the same.
+    match number(text) {
+        Ok(count) if count <= MAX_WARM => Ok(count),
+        Err(problem) if !digits => Err(problem),
+        _ => Err(too_many()),
+    }
 }
 
 fn number(text: &str) -> Result<u32, String> {

@@ -2,10 +2,14 @@
 
 mod ends;
 mod folders;
+mod host;
 mod isolation;
 mod json;
 mod network;
+mod not_started;
 mod place;
+mod read_only;
+mod reports;
 mod signals;
 mod spares;
 mod streams;

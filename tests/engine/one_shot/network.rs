@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::Place;
-use crate::stage::{Io, wait_until};
+use crate::stage::{Cli, IMAGE, Io, OwnEngine, Scenario, wait_until};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/engine.sh");
 
@@ -115,4 +115,53 @@ fn an_isolated_network_must_lead_outside_and_to_no_other_sandbox() {
             !place.scenario.ask(&["network", "ls", "--format={{.Name}}"]).contains("docker-sandbox-isolated")
         });
     }
+}
+
+/// The one network of that name, whatever its user: its id, and how it is made.
+fn network(place: &Place) -> String {
+    let name = format!("docker-sandbox-isolated-{}", rustix::process::getuid().as_raw());
+    place.scenario.ask(&[
+        "network",
+        "inspect",
+        "--format={{.Id}} {{.Driver}} {{json .Options}} {{json .Labels}}",
+        &name,
+    ])
+}
+
+#[test]
+fn a_network_of_somebody_elses_must_be_neither_taken_nor_removed() {
+    let own = OwnEngine::start("runsc");
+    let place = Place::of(Scenario::with(own.engine.clone(), Cli::newest()), &[]);
+    let name = format!("docker-sandbox-isolated-{}", rustix::process::getuid().as_raw());
+    let user = format!("--label=docker-sandbox.owner={}", rustix::process::getuid().as_raw());
+    let labels = ["--label=docker-sandbox.id=0123456789abcdef0123456789abcdef", &user];
+    let isolated = "--opt=com.docker.network.bridge.enable_icc=false";
+    let foreign: [(&str, Vec<&str>); 5] = [
+        ("did not make it", vec![]),
+        ("did not make it", vec![isolated]),
+        ("its containers reach each other", labels.to_vec()),
+        ("it has no way out", [&labels[..], &[isolated, "--internal"]].concat()),
+        ("it was made for another user", vec![labels[0], "--label=docker-sandbox.owner=4711", isolated]),
+    ];
+    for (wrong, options) in foreign {
+        let words = [&["network", "create"], &options[..], &[name.as_str()]].concat();
+        place.scenario.docker(words).exits(0);
+        let before = network(&place);
+        let remove = format!("docker network rm {name}");
+        let refused = place.run(&["--network=isolated", "--", "echo", "started"]).exits(125);
+        assert_eq!(refused.out(), "", "{refused}");
+        assert!(refused.err().contains(wrong) && refused.err().contains(&remove), "{refused}");
+        // Nor does `prune` take it, whatever its labels say.
+        place.scenario.direct(["prune", "--force"]).exits(0);
+        assert_eq!(network(&place), before);
+        assert_eq!(place.sandboxes(), Vec::<String>::new());
+        // What the refusal says.
+        place.scenario.docker(["network", "rm", &name]).exits(0);
+    }
+    place.run(&["--network=isolated", "--", "echo", "started"]).exits(0).prints("started\n");
+    wait_until("its network is gone", || network(&place).is_empty());
+    // One of another name is of no interest.
+    place.scenario.docker(["network", "create", "other"]).exits(0);
+    place.scenario.docker(["run", "-d", "--network=other", IMAGE, "sleep", "600"]).exits(0);
+    place.run(&["--network=isolated", "--", "echo", "started"]).exits(0).prints("started\n");
 }

@@ -12,7 +12,7 @@ use crate::stage::{Engines, IMAGE, Io, Outcome, Running, Scenario, wait_until};
 pub(super) const ENGINES: Engines = Engines::ALL;
 
 /// Options that a spare takes with its command: those that have the others in common share spares.
-const OF_THE_COMMAND: [&str; 4] = ["--env", "-e", "--shell", "--wait"];
+const OF_THE_COMMAND: [&str; 5] = ["--env", "-e", "--shell", "--wait", "--workdir"];
 
 /// A sandbox that waits for a command.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -129,12 +129,16 @@ fn other_limits_must_not_be_a_spares() {
     let place = Place::on("trixie");
     place.scenario.write("work/file", "content\n");
     with_spares(&place, &[], 1);
-    for option in ["--memory=512m", "--timeout=1m", "--write", "--user=1:1", "--workdir=/"] {
+    for option in ["--memory=512m", "--timeout=1m", "--write", "--user=1:1"] {
         let path = place.work().join("file");
         let warm = is_warm(&place, &["--warm=0", option], path.to_str().unwrap(), "content\n");
         assert!(!warm, "{option}: {:#?}", place.asked());
     }
     assert!(is_warm(&place, &["--env=A=b"], "file", "content\n"), "{:#?}", place.asked());
+    place.wait_for_spares(1);
+    // The guard enters the directory when the command comes.
+    let path = place.work().join("file");
+    assert!(is_warm(&place, &["--workdir=/"], path.to_str().unwrap(), "content\n"), "{:#?}", place.asked());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Kept, assert_lines, engines, is_older, ours, remove_containers};
+use super::{Kept, assert_lines, is_older, ours, remove_containers, shown};
 use crate::stage::{Form, IMAGE, Scenario, wait_until};
 
 /// The start of a container that waits.
@@ -18,7 +18,7 @@ fn after_a_restart(scenario: &Scenario, container: &str) -> (bool, bool) {
 
 #[test]
 fn a_restart_must_lose_what_was_written() {
-    for scenario in engines() {
+    shown(&["restart"], |scenario| {
         let older = is_older(&scenario);
         let restarted = |runtime: &str, options: &[&str]| {
             let line = [&["run", "-d", runtime, "-v", "/volume"], options, &WAIT].concat();
@@ -41,13 +41,13 @@ fn a_restart_must_lose_what_was_written() {
         let line = [&["-d", "--restart=always", "--read-only"], &WAIT[..]].concat();
         scenario.run(Form::Docker, line).exits(0).quietly();
         remove_containers(&scenario);
-    }
+    });
 }
 
 #[test]
 fn docker_must_not_see_what_was_written() {
-    // "rootfs-writes": nothing is said of it, as no argument shows it.
-    for scenario in engines() {
+    // Nothing is said of it, as no argument shows it.
+    shown(&["rootfs-writes"], |scenario| {
         let older = is_older(&scenario);
         let image = Kept::new(&scenario, "image", "committed");
         for (runtime, sees) in [("runc", true), ("runsc", older)] {
@@ -75,7 +75,7 @@ fn docker_must_not_see_what_was_written() {
         let line = [&["-d"], &WAIT[..]].concat();
         ours(&scenario, &[], &line).exits(0).quietly();
         remove_containers(&scenario);
-    }
+    });
 }
 
 /// Says "ready", and then the name of the first file that is closed after it was written in /w. The host's perl: its
@@ -120,7 +120,7 @@ fn noticed(scenario: &Scenario, words: &[&str], rules: &[&str]) -> String {
 
 #[test]
 fn changes_by_the_host_must_not_be_noticed() {
-    for scenario in engines() {
+    shown(&["inotify"], |scenario| {
         assert_eq!(noticed(&scenario, &["run", "--runtime=runc"], &[]), "outside");
         assert_eq!(noticed(&scenario, &["run", "--runtime=runsc"], &[]), "inside");
         let ours = ["sandbox", "run", "--quiet-rule=host-read"];
@@ -128,5 +128,5 @@ fn changes_by_the_host_must_not_be_noticed() {
         let quiet = [&ours[..], &["--quiet-rule=inotify"]].concat();
         assert_eq!(noticed(&scenario, &quiet, &[]), "inside");
         remove_containers(&scenario);
-    }
+    });
 }

@@ -1,6 +1,6 @@
 //! Networks: what of them gVisor does not give.
 
-use super::{Both, Kept, compare, engines, ours};
+use super::{Both, Kept, compare, ours, shown};
 use crate::stage::{Cli, Form, IMAGE, OwnEngine, Scenario};
 
 /// The interfaces with an address of version 4, as `ip -o -4 addr` names them.
@@ -39,7 +39,7 @@ fn of_container(scenario: &Scenario, container: &str) -> Vec<String> {
 
 #[test]
 fn a_shared_network_must_be_left_to_one() {
-    for scenario in engines() {
+    shown(&["net-container"], |scenario| {
         let donor = |runtime: &str| {
             let name = format!("{}-{runtime}", scenario.name());
             let runtime = format!("--runtime={runtime}");
@@ -66,7 +66,7 @@ fn a_shared_network_must_be_left_to_one() {
         let mut kept = of_container(&scenario, &inside);
         kept.sort();
         assert_eq!(kept, ["eth0", "lo"]);
-    }
+    });
 }
 
 /// The interfaces that a second start of ours sees, after the first one with a warning.
@@ -77,7 +77,7 @@ fn joined(scenario: &Scenario, line: &[&str]) -> Vec<String> {
 
 #[test]
 fn raw_sockets_must_be_refused() {
-    for scenario in engines() {
+    shown(&["net-raw"], |scenario| {
         let Both { kernel, gvisor } =
             compare(&scenario, &["net-raw"], &[IMAGE, "ping", "-c", "1", "-w", "5", "127.0.0.1"]);
         kernel.exits(0);
@@ -87,12 +87,12 @@ fn raw_sockets_must_be_refused() {
         kernel.exits(0);
         let refused = gvisor.exits(1).quietly();
         assert!(refused.out().contains("permission denied"), "{refused}");
-    }
+    });
 }
 
 #[test]
 fn dockers_resolver_must_be_out_of_reach() {
-    for scenario in engines() {
+    shown(&["net-user-dns"], |scenario| {
         let network = Kept::new(&scenario, "network", "net");
         scenario.docker(["network", "create", &network.name]).exits(0);
         let name = format!("{}-peer", scenario.name());
@@ -105,5 +105,5 @@ fn dockers_resolver_must_be_out_of_reach() {
         let fixed = [&["--no-fix"], &line[..]].concat();
         let refused = ours(&scenario, &["net-user-dns"], &fixed).exits(1).quietly();
         assert!(refused.out().contains("Connection refused"), "{refused}");
-    }
+    });
 }

@@ -12,6 +12,11 @@ fn runtimes(suite: &str) -> Vec<(&'static str, &'static str, &'static str)> {
         ("profile", "--profile", "runtime-profile"),
         ("override", "--allow-flag-override", "runtime-flag-override"),
         ("testonly", "--TESTONLY-unsafe-nonroot", "runtime-testonly"),
+        // Neither release knows these.
+        ("devices", "--character-device-policy=passthrough", "runtime-devices"),
+        ("tar", "--allow-rootfs-tar-annotation", "runtime-rootfs-tar"),
+        ("plugin", "--network=plugin", "runtime-network-plugin"),
+        ("drivers", "--nvproxy", "runtime-drivers"),
     ];
     // 20221219 does not know it.
     if suite == "trixie" {
@@ -83,11 +88,13 @@ fn a_socket_of_the_host_must_answer_only_where_the_runtime_lets_it() {
             &["--rm", &folder, &client, IMAGE, "timeout", "5"],
             &["/docker", "-H=unix:///s/app.socket", "ps"],
         ];
-        scenario.run(Form::Docker, line.concat());
-        listener.accept().is_ok()
+        let seen = scenario.run(Form::Docker, line.concat());
+        (listener.accept().is_ok(), seen.err())
     };
-    assert!(!connect(&[]));
-    assert!(connect(&["--runtime=uds", "--allow=runtime-host-uds"]));
+    let (answers, said) = connect(&[]);
+    assert!(!answers && said.contains("[host-socket]"), "{said}");
+    let (answers, said) = connect(&["--runtime=uds", "--allow=runtime-host-uds"]);
+    assert!(answers && !said.contains("[host-socket]"), "{said}");
 }
 
 #[test]
@@ -127,4 +134,15 @@ fn what_many_kernels_need_must_be_mentioned_and_no_more() {
     let doctor = scenario.docker(["sandbox", "doctor", "--quick"]).out();
     assert!(doctor.contains("--network=host: sockets are the host kernel's"), "{doctor}");
     assert!(doctor.contains("--net-raw=true: raw sockets are allowed inside"), "{doctor}");
+}
+
+#[test]
+fn an_argument_that_no_rule_is_about_must_be_mentioned() {
+    let own = OwnEngine::start("runsc");
+    let scenario = Scenario::with(own.engine.clone(), Cli::newest());
+    register(&own, &scenario, [("xdp", "--EXPERIMENTAL-xdp=off"), ("cache", "--dcache=100")].into_iter());
+    let line = ["--rm", "--runtime=xdp", IMAGE, "echo", "started"];
+    let seen = scenario.run(Form::Docker, line).exits(0).prints("started\n");
+    assert!(seen.err().ends_with("[runtime-unknown]\n") && seen.err().lines().count() == 1, "{seen}");
+    scenario.run(Form::Docker, ["--rm", "--runtime=cache", IMAGE, "true"]).exits(0).quietly();
 }

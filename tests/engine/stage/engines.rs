@@ -86,7 +86,7 @@ fn variable(name: &str) -> PathBuf {
 }
 
 impl Engine {
-    /// One of [`Engines`], or `bare` (Docker 26.1 without gVisor).
+    /// One of [`Engines`], `bare` (Docker 26.1 without gVisor) or `rootless` (26.1 without root).
     pub(crate) fn named(name: &str) -> Self {
         let engine = Self { dir: variable(ENGINES).join(name) };
         let absent = std::fs::read_to_string(engine.dir.with_extension("absent"));
@@ -99,6 +99,16 @@ impl Engine {
             engine.dir.display()
         );
         engine
+    }
+
+    /// Whether there is one with a gVisor that was given: `DOCKER_SANDBOX_TEST_RUNSC=PATH ./test.sh engine`.
+    pub(crate) fn is_given() -> bool {
+        variable(ENGINES).join("given").is_dir()
+    }
+
+    /// Whether it answers now.
+    pub(crate) fn answers(&self) -> bool {
+        self.ping().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     fn ping(&self) -> std::io::Result<String> {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Default)]
 struct Shelf {
     files: BTreeMap<String, Vec<u8>>,
+    /// Paths whose answers have no end.
+    endless: Vec<String>,
     /// Paths whose next answer breaks off in the middle.
     cut: Vec<String>,
     log: Vec<String>,
@@ -37,6 +39,12 @@ impl Mirror {
     /// Serves `content` as `name`; returns its address.
     pub(crate) fn put(&self, name: &str, content: impl Into<Vec<u8>>) -> String {
         self.shelf.lock().unwrap().files.insert(format!("/{name}"), content.into());
+        format!("{}/{name}", self.address)
+    }
+
+    /// Serves zeros as `name`, for as long as somebody takes them; returns its address.
+    pub(crate) fn put_endless(&self, name: &str) -> String {
+        self.shelf.lock().unwrap().endless.push(format!("/{name}"));
         format!("{}/{name}", self.address)
     }
 
@@ -70,6 +78,14 @@ fn answer(mut stream: TcpStream, shelf: &Mutex<Shelf>) -> std::io::Result<()> {
         }
     }
     let mut shelf = shelf.lock().unwrap();
+    if shelf.endless.contains(&path) {
+        drop(shelf);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        let zeros = vec![0; 1 << 20];
+        loop {
+            stream.write_all(&zeros)?;
+        }
+    }
     let part = from.map_or(String::new(), |from| format!(" from {from}"));
     let Some(content) = shelf.files.get(&path).cloned() else {
         shelf.log.push(format!("{path} 404{part}"));

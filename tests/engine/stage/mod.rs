@@ -1,5 +1,6 @@
 //! The words that scenarios are written in.
 
+pub(crate) mod attack;
 pub(crate) mod engines;
 pub(crate) mod gate;
 pub(crate) mod mirror;
@@ -8,6 +9,7 @@ pub(crate) mod process;
 pub(crate) mod scenario;
 pub(crate) mod site;
 pub(crate) mod terminal;
+pub(crate) mod user;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ pub(crate) use own_engine::OwnEngine;
 pub(crate) use process::{Io, Outcome, Running};
 pub(crate) use scenario::{Form, IMAGE, Scenario};
 pub(crate) use site::Site;
+pub(crate) use user::{User, files};
 
 /// How long anything may take that is sure to happen.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! An engine for one test, which may break it.
 
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,6 +72,39 @@ impl OwnEngine {
         let before = count();
         kill_process(self.pid(), Signal::HUP).unwrap();
         wait_until("the daemon has reloaded its configuration", || count() > before);
+    }
+
+    /// Kills the daemon, and starts it again where it was, with what it left behind.
+    pub(crate) fn kill_and_start_again(&self) {
+        let pid = self.pid();
+        let of_it = |name: &str| Path::new("/proc").join(pid.to_string()).join(name);
+        let words = |name: &str| -> Vec<String> {
+            let text = std::fs::read(of_it(name)).unwrap();
+            let words = text.split(|&byte| byte == 0).filter(|word| !word.is_empty());
+            words.map(|word| String::from_utf8(word.to_vec()).unwrap()).collect()
+        };
+        let (line, environment) = (words("cmdline"), words("environ"));
+        // They end with their last process, unless somebody holds them.
+        let [mounts, network] = ["ns/mnt", "ns/net"].map(|name| std::fs::File::open(of_it(name)).unwrap());
+        let held = |option: &str, file: &std::fs::File| {
+            format!("--{option}=/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
+        };
+        kill_process(pid, Signal::KILL).unwrap();
+        wait_until("the daemon is gone", || std::fs::read(of_it("cmdline")).unwrap_or_default().is_empty());
+        // Nobody may have waited for it yet, and then it counts as a daemon that runs.
+        std::fs::remove_file(self.engine.dir.join("docker.pid")).unwrap();
+        let log = std::fs::File::options().append(true).open(self.engine.dir.join("dockerd.log")).unwrap();
+        Command::new("setsid")
+            .args(["nsenter", &held("mount", &mounts), &held("net", &network)])
+            .args(line)
+            .env_clear()
+            .envs(environment.iter().filter_map(|variable| variable.split_once('=')))
+            .stdin(std::process::Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        wait_until("the daemon answers again", || self.engine.answers());
     }
 
     fn pid(&self) -> Pid {

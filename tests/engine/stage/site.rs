@@ -143,7 +143,8 @@ impl Site {
     }
 }
 
-fn collect(path: &Path, into: &mut Files) {
+/// All that is at `path` and below.
+pub(crate) fn collect(path: &Path, into: &mut Files) {
     let there = std::fs::symlink_metadata(path).unwrap();
     let content = if there.is_symlink() {
         std::fs::read_link(path).unwrap().into_os_string().into_encoded_bytes()

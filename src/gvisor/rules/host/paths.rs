@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
+use super::View;
+
 /// More links than this one behind the other are a loop, for the kernel as well.
 const LINKS: usize = 40;
 
@@ -22,9 +24,9 @@ pub(super) fn cleaned(path: &Path) -> PathBuf {
 }
 
 /// `path` with the links followed in as much of it as there is, and each `..` taken where it then
-/// stands, as the kernel does. A door under `/proc` leads to where [`unwound`] says: behind it is
+/// stands, as the kernel does for the daemon, whose `view` it is. A door under `/proc` leads to where [`unwound`] says: behind it is
 /// what the daemon's process sees, and not ours.
-pub(super) fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path, view: &View) -> PathBuf {
     let mut ahead = parts(path);
     let mut at = PathBuf::from("/");
     let mut links = 0;
@@ -37,7 +39,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
         let behind = unwound(&at);
         if behind != at {
             at = behind;
-        } else if let Ok(target) = at.read_link() {
+        } else if let Ok(target) = view.seen(&at).read_link() {
             links += 1;
             if links > LINKS {
                 break;
@@ -123,8 +125,8 @@ mod tests {
             ("cwd/x", "/x".into()),
             ("root/etc", "/etc".into()),
         ] {
-            assert_eq!(resolved(&top.join(name)), end, "{name}");
+            assert_eq!(resolved(&top.join(name), &View::default()), end, "{name}");
         }
-        assert!(resolved(&top.join("loop")).starts_with(&top));
+        assert!(resolved(&top.join("loop"), &View::default()).starts_with(&top));
     }
 }

@@ -50,18 +50,19 @@ const OTHER_SOCKETS: [&str; 9] = [
 ];
 
 impl Place {
-    /// Whether `path` is the socket of an engine, or holds one.
-    pub(super) fn holds_a_socket(&self, path: &Path) -> bool {
+    /// Whether `path` is the socket of an engine, or holds one, by its name.
+    pub(super) fn is_named_like_one(&self, path: &Path) -> bool {
         if path.file_name().is_some_and(|name| SOCKET_NAMES.iter().any(|socket| name == *socket)) {
             return true;
         }
         let mut patterns = SOCKETS.iter().map(PathBuf::from).chain(self.socket.clone());
-        patterns.any(|pattern| is_above(path, &pattern)) || self.local && self.is_seen_to_hold_one(path)
+        patterns.any(|pattern| is_above(path, &pattern))
     }
 
     /// Whether a socket that is really there is `path` or within it, by identity: a bind mount or a
     /// hard link gives it another name.
-    fn is_seen_to_hold_one(&self, path: &Path) -> bool {
+    pub(super) fn is_seen_to_hold_one(&self, path: &Path) -> bool {
+        let path = &self.view.seen(path);
         let is_socket = |path: &Path| path.metadata().is_ok_and(|about| about.file_type().is_socket());
         if SOCKET_NAMES
             .iter()

@@ -1,0 +1,49 @@
+//! Where gVisor does not start, the command was not started: 125 and what to do, never a code that a command may have.
+
+use super::Place;
+use crate::stage::{Cli, OwnEngine, Scenario};
+
+#[test]
+fn a_gvisor_that_does_not_start_must_be_told_from_a_command_that_is_not_there() {
+    let own = OwnEngine::start("runsc");
+    let works = own.configuration();
+    let program = own.engine.dir.join("bin/runsc").display().to_string();
+    let absent = |runtime: &str| works.replace(&format!("{{\"path\": \"{program}\"}}"), runtime);
+    let rows = [
+        (absent("{\"path\": \"/nope/runsc\"}"), "does not exist on the daemon's host"),
+        (absent("{\"path\": \"runsc-nope\"}"), "does not exist on the daemon's host"),
+        (
+            absent(&format!(
+                "{{\"path\": \"{program}\", \"runtimeArgs\": [\"--platform=kvm\", \"--platform_device_path=/nope/kvm\"]}}"
+            )),
+            "no /dev/kvm that it may open",
+        ),
+    ];
+    for (daemon_json, cause) in rows {
+        assert_ne!(daemon_json, works);
+        own.configure(&daemon_json);
+        own.reload();
+        let place = Place::of(Scenario::with(own.engine.clone(), Cli::newest()), &[]);
+        let refused = place.run(&["--", "echo", "started"]).exits(125);
+        assert_eq!(refused.out(), "", "{refused}");
+        assert!(
+            refused.err().contains(cause) && refused.err().contains("    sudo runsc install"),
+            "{refused}"
+        );
+        let refused = place.run(&["--format=json", "--", "echo", "started"]).exits(125);
+        let report: serde_json::Value = serde_json::from_str(&refused.out()).unwrap();
+        assert_eq!(report["error"]["code"], "start-failed", "{refused}");
+        assert!(report["error"]["hints"].to_string().contains(cause), "{refused}");
+        assert_eq!(place.sandboxes(), Vec::<String>::new());
+    }
+    // What is the command's own stays so.
+    own.configure(&works);
+    own.reload();
+    let place = Place::of(Scenario::with(own.engine.clone(), Cli::newest()), &[]);
+    for (command, code) in [("no-such-command", 127), ("/tmp", 126)] {
+        let outcome = place.run(&["--", command]).exits(code);
+        assert!(!outcome.err().contains("gVisor:"), "{outcome}");
+        place.run(&["--format=json", "--", command]).exits(code);
+    }
+    place.run(&["--", "sh", "-c", "exit 125"]).exits(125);
+}
