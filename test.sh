@@ -20,6 +20,13 @@ USAGE
 }
 
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
+given=${DOCKER_SANDBOX_TEST_RUNSC:-}
+case $given in '' | /*) ;; *) given=$(pwd)/$given ;; esac
+if [ -n "$given" ] && { [ ! -f "$given" ] || [ ! -x "$given" ]; }; then
+    printf 'test.sh: DOCKER_SANDBOX_TEST_RUNSC: no program at %s\n' "$given" >&2
+    printf 'hint: unpack gvisor.tar.bz2 of a release and name the runsc in it: DOCKER_SANDBOX_TEST_RUNSC=PATH ./test.sh engine\n' >&2
+    exit 2
+fi
 cd "$here"
 all='lint unit cli scripts requests engine static'
 tiers=''
@@ -74,7 +81,7 @@ sid        sid
 sid-store  sid       --image-store containerd
 rootless   rootless
 LIST
-    if [ -n "${DOCKER_SANDBOX_TEST_RUNSC:-}" ]; then printf 'given trixie --runsc %s\n' "$DOCKER_SANDBOX_TEST_RUNSC"; fi
+    if [ -n "$given" ]; then printf 'given trixie --runsc %s\n' "$given"; fi
 }
 
 # What moves may be gone tomorrow, or may not start on this machine: then the tier goes on without it, and says so.
@@ -92,6 +99,7 @@ stop_engines() {
         [ ! -e "$engine" ] || [ -e "/proc/${owner%%-*}" ] || as_root scripts/engine.sh stop "$engine" || :
     done
 }
+
 # The last words of a run in which an engine was absent.
 report_absent() {
     for absent in "$work"/*.absent; do
@@ -103,6 +111,7 @@ report_absent() {
         { sed -n "s/^$name //p" "$work/not-run" 2>/dev/null || :; } | sort -u | sed 's/^/!!!   /'
     done >&2
 }
+
 cleanup() {
     status=$?
     stop_engines

@@ -144,7 +144,8 @@ start() { # start DIR SUITE CACHE RUNTIMES RUNSC IMAGE-STORE KVM UPLINK
 }
 
 answers_or_died() { # answers_or_died DIR PID
-    docker_of "$1" info >/dev/null 2>&1 || ! kill -0 "$2" 2>/dev/null
+    # Dead and not yet waited for, it can be signalled, but has no command line any more.
+    docker_of "$1" info >/dev/null 2>&1 || ! grep -q . "/proc/$2/cmdline" 2>/dev/null
 }
 
 versions() { # versions DIR

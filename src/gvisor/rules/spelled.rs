@@ -121,8 +121,7 @@ fn refused(words: &[OsString], place: &Place) -> Result<Vec<&'static str>, TestC
     let line =
         RunLine::parse(words, &Flags::run()).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mounts = place.look(&Mounts::of(&line).mounts, &BTreeMap::new());
-    let start =
-        Start { line: &line, runtime: &[], mounts: &mounts, limits_of_do: None, read_only: &[] };
+    let start = Start { line: &line, runtime: &[], mounts: &mounts, limits_of_do: None, read_only: &[] };
     let found = super::check(&start, || None).into_iter();
     Ok(found.filter(|one| one.rule.severity == Severity::Deny).map(|one| one.rule.id).collect())
 }

@@ -144,7 +144,7 @@ fn other_limits_must_not_be_a_spares() {
 #[test]
 fn a_spare_that_nobody_wants_must_go() {
     for engine in ENGINES {
-        let place = Place::with(engine, &[("warm-idle", "8s")]);
+        let place = Place::with(engine, &[("warm-idle", "20s")]);
         let spare = with_spares(&place, &[], 1).remove(0);
         // All of ours is gone by now: it goes by itself.
         assert_eq!(place.minders(), [0; 0]);

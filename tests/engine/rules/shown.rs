@@ -17,7 +17,6 @@ thread_local! {
     static GIVEN: RefCell<Option<Vec<(String, Result<(), String>)>>> = const { RefCell::new(None) };
 }
 
-
 /// Shows on every engine what `rules` are about.
 #[track_caller]
 pub(super) fn shown(rules: &[&str], show: impl Fn(&Scenario)) {

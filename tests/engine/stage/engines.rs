@@ -27,8 +27,8 @@ impl Engines {
     pub(crate) const NEWEST: Self = Self(&["sid", "sid-store"]);
     /// All but a runsc that was given: what is pinned to the releases that Debian has.
     pub(crate) const PACKAGED: Self = Self(&["bookworm", "trixie", "sid", "sid-store"]);
-    /// The oldest and the newest, which has containerd's image store: for what takes long.
-    pub(crate) const OLDEST_AND_NEWEST: Self = Self(&["bookworm", "sid-store"]);
+    /// One of each suite, whose name it has: for engines that a test starts for itself, see [`super::OwnEngine`].
+    pub(crate) const SUITES: Self = Self(&["bookworm", "trixie", "sid"]);
     /// A runsc of any release, where one is given.
     pub(crate) const GIVEN: Self = Self(&["given"]);
 }
@@ -134,6 +134,15 @@ impl Engine {
     pub(crate) fn cli(&self) -> Cli {
         let own = Cli::listed().into_iter().find(|cli| cli.path.ends_with(MOVING));
         own.filter(|cli| Some(self.root()) == cli.root()).unwrap_or_else(Cli::newest)
+    }
+
+    /// The version of its runsc, as that says it: `0.0~20240729.0`, `release-20260817.0`.
+    pub(crate) fn runsc_version(&self) -> String {
+        let given = self.dir.join("runsc");
+        let runsc = if given.exists() { given } else { self.root().join("usr/bin/runsc") };
+        let output = std::process::Command::new(runsc).arg("--version").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().next().and_then(|line| line.split(' ').next_back()).unwrap_or_default().to_owned()
     }
 
     /// Its unpacked programs.
