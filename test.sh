@@ -15,10 +15,18 @@ Usage: ./test.sh [TIER...]
   static    the release binary: static, small, and working in an empty root (root)
 
 Without a TIER: all of them. DOCKER_SANDBOX_CASES=N sets how many command lines `requests` generates.
+DOCKER_SANDBOX_TEST_RUNSC=PATH adds an engine to `engine` that has this runsc, of any release.
 USAGE
 }
 
 here=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)
+given=${DOCKER_SANDBOX_TEST_RUNSC:-}
+case $given in '' | /*) ;; *) given=$(pwd)/$given ;; esac
+if [ -n "$given" ] && { [ ! -f "$given" ] || [ ! -x "$given" ]; }; then
+    printf 'test.sh: DOCKER_SANDBOX_TEST_RUNSC: no program at %s\n' "$given" >&2
+    printf 'hint: unpack gvisor.tar.bz2 of a release and name the runsc in it: DOCKER_SANDBOX_TEST_RUNSC=PATH ./test.sh engine\n' >&2
+    exit 2
+fi
 cd "$here"
 all='lint unit cli scripts requests engine static'
 tiers=''
@@ -62,9 +70,28 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/docker-sandbox-test
 # Sockets are in there, and the path of a socket has at most 107 bytes.
 work=$(mktemp -d /tmp/dst.XXXXXX)
 
+# The engines: NAME SUITE [OPTION...], as `scripts/engine.sh start` takes them. Which scenarios run where is in
+# CONTRIBUTING.md, and in tests/engine/stage/engines.rs.
+engines() {
+    cat <<LIST
+bookworm   bookworm
+trixie     trixie
+bare       trixie    --runtimes none
+rootless   rootless
+sid        sid
+sid-store  sid       --image-store containerd
+LIST
+    if [ -n "$given" ]; then printf 'given trixie --runsc %s\n' "$given"; fi
+}
+
+# What moves may be gone tomorrow, or may not start on this machine: then the tier goes on without it, and says so.
+moves() { # moves SUITE
+    [ "$1" = sid ]
+}
+
 stop_engines() {
-    for engine in "$work/bookworm" "$work/trixie" "$work/bare" "$work/rootless"; do
-        [ ! -e "$engine" ] || as_root scripts/engine.sh stop "$engine" || :
+    for engine in "$work"/*; do
+        [ ! -L "$engine/root" ] || as_root scripts/engine.sh stop "$engine" || :
     done
     # Engines of tests that were killed before they could stop them: /tmp/dse-PID-NUMBER.
     for engine in /tmp/dse-*; do
@@ -72,9 +99,23 @@ stop_engines() {
         [ ! -e "$engine" ] || [ -e "/proc/${owner%%-*}" ] || as_root scripts/engine.sh stop "$engine" || :
     done
 }
+
+# The last words of a run in which an engine was absent.
+report_absent() {
+    for absent in "$work"/*.absent; do
+        [ -e "$absent" ] || continue
+        name=$(basename "$absent" .absent)
+        printf '\n!!! NOT TESTED: engine %s, which could not be made ready on this machine:\n' "$name"
+        sed 's/^/!!!   /' "$absent"
+        printf '!!! what did not run on it:\n'
+        { sed -n "s/^$name //p" "$work/not-run" 2>/dev/null || :; } | sort -u | sed 's/^/!!!   /'
+    done >&2
+}
+
 cleanup() {
     status=$?
     stop_engines
+    report_absent
     if [ "$status" = 0 ]; then rm -rf "$work"; else printf 'test.sh: what is left to look at: %s\n' "$work" >&2; fi
     exit "$status"
 }
@@ -83,20 +124,32 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# make_ready NAME SUITE [OPTION...]: an engine that runs, or NAME.absent with the reason.
+make_ready() {
+    name=$1 suite=$2
+    shift 2
+    if as_root scripts/engine.sh start "$work/$name" "$suite" "$cache" "$@" >"$work/log" 2>&1 &&
+        as_root scripts/engine.sh image "unix://$work/$name/docker.sock" sandbox-test:latest "$cache" >>"$work/log" 2>&1; then
+        printf '%s: %s\n' "$name" "$(as_root scripts/engine.sh versions "$work/$name")"
+    elif moves "$suite"; then
+        cp "$work/log" "$work/$name.absent"
+        [ ! -L "$work/$name/root" ] || as_root scripts/engine.sh stop "$work/$name" || :
+        printf '%s: absent\n' "$name"
+    else
+        cat "$work/log" >&2
+        exit 1
+    fi
+}
+
 start_engines() {
     step 'real engines'
     # Rootless Docker's user gets to its files through it.
     chmod 755 "$work"
-    scripts/engine.sh fetch bookworm "$cache" >/dev/null
-    scripts/engine.sh fetch trixie "$cache" >/dev/null
-    scripts/engine.sh fetch rootless "$cache" >/dev/null
-    as_root scripts/engine.sh start "$work/bookworm" bookworm "$cache"
-    as_root scripts/engine.sh start "$work/trixie" trixie "$cache"
-    as_root scripts/engine.sh start "$work/bare" trixie "$cache" --runtimes none
-    as_root scripts/engine.sh start "$work/rootless" rootless "$cache"
-    for engine in bookworm trixie bare rootless; do
-        as_root scripts/engine.sh image "unix://$work/$engine/docker.sock" sandbox-test:latest "$cache" >/dev/null
-    done
+    engines >"$work/engines"
+    while read -r line; do
+        # shellcheck disable=SC2086 # A list of words.
+        make_ready $line </dev/null
+    done <"$work/engines"
     DOCKER_SANDBOX_TEST_ENGINES=$work
     export DOCKER_SANDBOX_TEST_ENGINES
 }
@@ -104,6 +157,7 @@ start_engines() {
 list_clis() {
     scripts/engine.sh fetch bookworm "$cache" >/dev/null
     scripts/engine.sh fetch trixie "$cache" >/dev/null
+    scripts/engine.sh fetch sid "$cache" >/dev/null 2>"$work/log" || cat "$work/log" >&2
     scripts/engine.sh clis "$cache" >"$work/clis"
     DOCKER_SANDBOX_TEST_CLIS=$work/clis
     DOCKER_SANDBOX_TEST_CACHE=$cache

@@ -6,28 +6,37 @@ set -eu
 usage() {
     cat <<'USAGE'
 Usage: engine.sh fetch SUITE CACHE
-       engine.sh start DIR SUITE CACHE [--runtimes LIST] [--uplink]
+       engine.sh start DIR SUITE CACHE [--runtimes LIST] [--runsc PATH] [--image-store STORE] [--without-kvm] [--uplink]
        engine.sh stop DIR
        engine.sh exec DIR COMMAND [ARG...]
        engine.sh image DOCKER_HOST NAME [CACHE]
+       engine.sh versions DIR
        engine.sh clis CACHE
+       engine.sh composes CACHE
 
 fetch   downloads dockerd, containerd, runc, runsc and the docker CLI into CACHE and prints the folder they are in.
 start   starts dockerd on DIR/docker.sock (root), waits until it answers and prints DOCKER_HOST=unix://DIR/docker.sock.
 stop    stops that engine, also after a crash, and removes DIR (root).
 exec    runs a command in the engine's network and mount namespaces: where its bridge and published ports are (root).
 image   makes a small busybox image on the engine at DOCKER_HOST; `-` is the one that the docker command itself uses.
+versions  prints in one line what an engine is made of: docker, containerd, runc and runsc (root).
 clis    prints "VERSION PATH" for each docker CLI in CACHE and for the one on PATH.
+composes  prints "VERSION PATH" for each docker-compose in CACHE.
 
-SUITE   bookworm (Docker 20.10), trixie (Docker 26.1) or system (this distribution's own packages).
-        rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home.
-        fetch also takes busybox: no engine, only what image needs.
+SUITE   bookworm (Docker 20.10), trixie (Docker 26.1), sid (Docker 28.5 in 2026-11; it moves) or system (this
+        distribution's own packages). What is in CACHE is not fetched again: remove CACHE/sid to get a newer one.
+        rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home. It
+        takes --runtimes and no other option.
+        fetch also takes busybox (no engine, only what image needs), compose-trixie and compose-sid (docker-compose).
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
           runsc          gVisor with its own network stack
           runsc-hostnet  gVisor with --network=host
-          runsc-broken   runsc as packaged; too old for the network of Linux 6.11 and newer
+          runsc-broken   runsc without what makes it work: too old for the network of Linux 6.11 and newer
           runsc-kvm      gVisor with --platform=kvm
           impostor       the name runsc, but the program is runc (instead of runsc)
+--runsc PATH    registers this runsc instead of the suite's; it gets no wrapper if it starts without one here.
+--image-store STORE  classic (default) or containerd, the default of Docker 29.
+--without-kvm   hides /dev/kvm from the engine, as on a machine that has none.
 --uplink  lets the engine's containers reach other machines, by NAT; without it they reach only each other.
 USAGE
 }
@@ -73,7 +82,7 @@ for part in packages runtimes network start stop rootless image; do
 done
 
 takes() { # takes LEAST MOST GOT COMMAND
-    [ "$3" -ge "$1" ] && [ "$3" -le "$2" ] || wrong "wrong number of arguments for \`$4\`: $3"
+    if [ "$3" -lt "$1" ] || [ "$3" -gt "$2" ]; then wrong "wrong number of arguments for \`$4\`: $3"; fi
 }
 
 [ $# -gt 0 ] || wrong 'no command given'
@@ -86,7 +95,7 @@ fetch)
     ;;
 start)
     runtimes=runsc,runsc-hostnet,runsc-broken,runsc-kvm
-    dir='' suite='' cache='' uplink=no
+    dir='' suite='' cache='' uplink=no runsc='' image_store=classic kvm=yes
     while [ $# -gt 0 ]; do
         case $1 in
         --runtimes)
@@ -95,6 +104,19 @@ start)
             shift
             ;;
         --runtimes=*) runtimes=${1#*=} ;;
+        --runsc)
+            [ $# -gt 1 ] || wrong '--runsc takes a path'
+            runsc=$2
+            shift
+            ;;
+        --runsc=*) runsc=${1#*=} ;;
+        --image-store)
+            [ $# -gt 1 ] || wrong '--image-store takes classic or containerd'
+            image_store=$2
+            shift
+            ;;
+        --image-store=*) image_store=${1#*=} ;;
+        --without-kvm) kvm=no ;;
         --uplink) uplink=yes ;;
         -*) wrong "unknown option: \`$1\`" ;;
         *)
@@ -108,11 +130,16 @@ start)
     done
     [ -n "$cache" ] || wrong 'start takes DIR SUITE CACHE'
     check_runtimes "$runtimes"
+    if [ -n "$runsc" ]; then runsc=$(check_runsc "$runsc"); fi
+    case $image_store in
+    classic | containerd) ;;
+    *) wrong "unknown image store: \`$image_store\` (classic or containerd)" ;;
+    esac
     need_root start
     if [ "$suite" = rootless ]; then
         start_rootless "$dir" "$cache" "$runtimes"
     else
-        start "$dir" "$suite" "$cache" "$runtimes" "$uplink"
+        start "$dir" "$suite" "$cache" "$runtimes" "$runsc" "$image_store" "$kvm" "$uplink"
     fi
     ;;
 stop)
@@ -134,9 +161,17 @@ image)
     takes 2 3 $# image
     image "$1" "$2" "${3:-/nonexistent}"
     ;;
+versions)
+    takes 1 1 $# versions
+    versions "$(plain_folder "$1")"
+    ;;
 clis)
     takes 1 1 $# clis
     clis "$(plain_folder "$1")"
+    ;;
+composes)
+    takes 1 1 $# composes
+    composes "$(plain_folder "$1")"
     ;;
 become-dockerd) become_dockerd "$@" ;;
 become-rootless) become_rootless "$@" ;;

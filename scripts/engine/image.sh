@@ -2,7 +2,9 @@
 # Part of engine.sh: an image without a registry, and the command line clients.
 
 find_busybox() { # find_busybox SOCKET CACHE
-    for candidate in "${1%/docker.sock}/root/busybox" "$2"/*/root/busybox /bin/busybox /usr/bin/busybox; do
+    # One that does not move first: programs of glibc 2.42 and newer ask for a terminal by TCGETS2, which gVisor 20240729
+    # does not know, so a busybox of sid sees none.
+    for candidate in "$2/bookworm/root/busybox" "$2/trixie/root/busybox" "${1%/docker.sock}/root/busybox" "$2"/*/root/busybox /bin/busybox /usr/bin/busybox; do
         # Only a static one runs in an image that has nothing else.
         if [ -x "$candidate" ] && ! ldd "$candidate" >/dev/null 2>&1; then
             printf '%s\n' "$candidate"
@@ -55,5 +57,12 @@ clis() { # clis CACHE
     for program in "$1"/*/root/usr/bin/docker "$(command -v docker)"; do
         [ -x "$program" ] || continue
         printf '%s %s\n' "$("$program" --version | sed 's/^Docker version \([^,+ ]*\).*/\1/')" "$program"
+    done
+}
+
+composes() { # composes CACHE
+    for program in "$1"/compose-*/root/usr/libexec/docker/cli-plugins/docker-compose; do
+        [ -x "$program" ] || continue
+        printf '%s %s\n' "$("$program" version --short)" "$program"
     done
 }

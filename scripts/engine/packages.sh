@@ -4,6 +4,10 @@
 # shellcheck disable=SC2016 # apt's format strings are not the shell's.
 target_format='$(REPO_URI) $(RELEASE) $(COMPONENT)'
 
+# What engines are made of. `sid` moves; `system` is this distribution's own packages.
+engine_suites='bookworm trixie sid system'
+# What fetch takes besides: no engine, but what image needs, and docker-compose as a suite has it.
+tool_suites='busybox compose-trixie compose-sid rootless'
 
 distribution() { # distribution KEY
     sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" /etc/os-release
@@ -38,7 +42,12 @@ sources() { # sources SUITE
     [ -n "$mirror" ] || fail "no Debian mirror known on this machine" "use the suite system, or name a mirror in ENGINE_MIRROR"
     [ -e "$keyrings/debian-archive-keyring.gpg" ] ||
         fail "Debian's archive keys are missing" "apt-get install debian-archive-keyring"
-    printf 'deb [signed-by=%s/debian-archive-keyring.gpg] %s %s main\n' "$keyrings" "$mirror" "$1"
+    suites=${1#compose-}
+    # For the runsc of the one or the other, see gvisor_package.
+    [ "$1" != sid ] || suites='sid trixie'
+    for release in $suites; do
+        printf 'deb [signed-by=%s/debian-archive-keyring.gpg] %s %s main\n' "$keyrings" "$mirror" "$release"
+    done
 }
 
 # Everything apt would write goes to the folder $apt; the machine's proxy settings stay in force, its hooks do not.
@@ -88,6 +97,15 @@ apt_has() { # apt_has PACKAGE
     apt-cache -c "$apt/apt.conf" show "$1" >/dev/null 2>&1
 }
 
+# Sid has the gVisor of Debian 13, built anew by a Go that this gVisor does not know: its kernel panics ("running on
+# goroutine 0", seen of 0.0~20240729.0-7+b1). So sid's engine has Debian 13's until sid has another release.
+gvisor_package() { # gvisor_package SUITE
+    gvisor_in() {
+        apt-cache -c "$apt/apt.conf" madison runsc | sed -n "s|^ *runsc *. *\([^ ]*\)-[^ ]* .* $1/main .*|\1|p" | head -n 1
+    }
+    if [ "$1" = sid ] && [ "$(gvisor_in sid)" = "$(gvisor_in trixie)" ]; then echo runsc/trixie; else echo runsc; fi
+}
+
 missing_libraries() { # missing_libraries ROOT: whether one of its programs does not find a library
     for program in "$1"/usr/sbin/dockerd "$1"/usr/bin/containerd "$1"/usr/sbin/runc; do
         if ldd "$program" 2>/dev/null | grep -q '=> not found'; then return 0; fi
@@ -105,9 +123,9 @@ fetch() { # fetch SUITE CACHE; prints the folder
     suite=$1
     cache=$2
     folder=$cache/$suite
-    case $suite in
-    bookworm | trixie | system | busybox | rootless) ;;
-    *) wrong "unknown suite: \`$suite\` (bookworm, trixie or system)" ;;
+    case " $engine_suites $tool_suites " in
+    *" $suite "*) ;;
+    *) wrong "unknown suite: \`$suite\` ($(printf '%s' "$engine_suites" | sed 's/ /, /g'))" ;;
     esac
     for tool in apt-get dpkg flock unshare; do
         command -v "$tool" >/dev/null || fail "\`$tool\` is missing" "engines come from Debian packages: use Debian or Ubuntu"
@@ -121,19 +139,24 @@ fetch() { # fetch SUITE CACHE; prints the folder
         apt=$new/apt
         rm -rf "$new"
         apt_prepare "$suite"
-        packages='busybox-static' engine=yes
+        is_engine=no
         case $suite in
-        busybox) engine=no ;;
+        busybox) packages='busybox-static' ;;
+        compose-*) packages='docker-compose' ;;
         # This distribution's, with the libraries that they need: slirp4netns has one that nothing else has.
         rootless)
-            engine=no packages='rootlesskit slirp4netns uidmap'
+            packages='rootlesskit slirp4netns uidmap'
             # shellcheck disable=SC2086 # A list of words.
             packages="$packages $(libraries_of $packages)"
             ;;
-        *) packages="$packages docker.io containerd runc runsc tini" ;;
+        *)
+            is_engine=yes packages="busybox-static docker.io containerd runc tini $(gvisor_package "$suite")"
+            # Newer suites split these off: the command line client, and the docker-init that runs in any image.
+            for split in docker-cli tini-static; do
+                if apt_has "$split"; then packages="$packages $split"; fi
+            done
+            ;;
         esac
-        # Debian 13 splits the command line client off.
-        if [ "$engine" = yes ] && apt_has docker-cli; then packages="$packages docker-cli"; fi
         # shellcheck disable=SC2086 # A list of words.
         apt_unpack "$new/root" $packages
 
@@ -142,10 +165,10 @@ fetch() { # fetch SUITE CACHE; prints the folder
         programs='' libraries=''
         if missing_libraries "$new/root"; then libraries='docker.io runc'; fi
         if [ -x "$new/root/usr/sbin/runc" ] && ! "$new/root/usr/sbin/runc" --version >/dev/null 2>&1; then programs=runc; fi
-        if [ "$engine" = yes ] && ! has_iptables; then programs="$programs iptables" libraries="$libraries iptables"; fi
+        if [ "$is_engine" = yes ] && ! has_iptables; then programs="$programs iptables" libraries="$libraries iptables"; fi
         if [ -n "$programs$libraries" ]; then
             case $suite in
-            system | busybox | "$(distribution VERSION_CODENAME)") ;;
+            system | "$(distribution VERSION_CODENAME)") ;;
             *)
                 rm -rf "$apt"
                 apt_prepare system

@@ -49,8 +49,8 @@ start_rootless() { # start_rootless DIR CACHE RUNTIMES
     mount -o remount,bind,ro "$1/debian"
     ln -s "$1/debian/trixie/root" "$1/root"
     if ! has_iptables; then link_iptables "$1"; fi
-    write_runsc_wrapper "$1" ''
-    write_daemon_json "$1" "$3" --ignore-cgroups
+    write_runsc "$1" '' ''
+    write_daemon_json "$1" "$3" --ignore-cgroups classic
     mv "$1/daemon.json" "$1/home/.config/docker/daemon.json"
     chmod 755 "$1"
     user=$(rootless_user "$1")

@@ -41,8 +41,26 @@ remove_shared_folders() {
     ) 9</run
 }
 
+# What a machine without /dev/kvm has, for the mount namespace that this is called in: a /dev of all the others.
+hide_kvm() { # hide_kvm DIR
+    [ -e /dev/kvm ] || return 0
+    mkdir "$1/dev"
+    mount -t tmpfs -o mode=755 none "$1/dev"
+    for node in /dev/*; do
+        if [ "$node" = /dev/kvm ]; then continue; fi
+        if [ -d "$node" ] && [ ! -L "$node" ]; then
+            mkdir "$1$node"
+            mount --rbind "$node" "$1$node"
+        else
+            cp -a "$node" "$1$node"
+        fi
+    done
+    mount --move "$1/dev" /dev
+    rmdir "$1/dev"
+}
+
 # Runs in the new namespaces and becomes dockerd.
-become_dockerd() { # become_dockerd DIR STORAGE STARTER RUNTIMES
+become_dockerd() { # become_dockerd DIR STARTER RUNTIMES RUNSC IMAGE-STORE KVM
     busybox=$1/root/busybox
     "$busybox" ip link set lo up
     if [ -e "$1/uplink" ]; then
@@ -50,7 +68,7 @@ become_dockerd() { # become_dockerd DIR STORAGE STARTER RUNTIMES
         # The kernel names the other end, busybox cannot; in a namespace this young there is only one.
         "$busybox" ip link add uplink type veth
         "$busybox" ip link set veth0 name "$interface"
-        "$busybox" ip link set "$interface" netns "$3"
+        "$busybox" ip link set "$interface" netns "$2"
         "$busybox" ip address add "$far/30" dev uplink
         "$busybox" ip link set uplink up
         "$busybox" ip route add default via "$near"
@@ -69,12 +87,20 @@ become_dockerd() { # become_dockerd DIR STORAGE STARTER RUNTIMES
         done
     ) 9</run
     if ! grep -q ' /sys/fs/cgroup[/ ]' /proc/self/mounts; then mount -t cgroup2 none /sys/fs/cgroup; fi
+    if [ "$6" = no ]; then hide_kvm "$1"; fi
     option=''
     if ! cgroups_serve_runsc; then option=--ignore-cgroups; fi
-    write_runsc_wrapper "$1" "$option"
-    write_daemon_json "$1" "$4" "$option"
+    write_runsc "$1" "$4" "$option"
+    write_daemon_json "$1" "$3" "$option" "$5"
+    storage=vfs
+    if overlay_works "$1"; then storage=overlay2; fi
+    # containerd's snapshotters have names of their own.
+    case $5:$storage in
+    containerd:vfs) storage=native ;;
+    containerd:overlay2) storage=overlayfs ;;
+    esac
     exec dockerd --config-file "$1/daemon.json" --host "unix://$1/docker.sock" --pidfile "$1/docker.pid" \
-        --data-root "$1/data" --exec-root "$1/x" --storage-driver "$2" \
+        --data-root "$1/data" --exec-root "$1/x" --storage-driver "$storage" \
         --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(cgroup_of "$1")"
 }
 
@@ -89,7 +115,7 @@ use_programs() { # use_programs DIR
     fi
 }
 
-start() { # start DIR SUITE CACHE RUNTIMES UPLINK
+start() { # start DIR SUITE CACHE RUNTIMES RUNSC IMAGE-STORE KVM UPLINK
     # The longest socket is DIR/x/containerd/containerd.sock.ttrpc, and the kernel takes 107 bytes.
     [ "${#1}" -le 60 ] || fail "the folder's name is too long for the sockets in it: \`$1\`" 'use a short one, /run/NAME say'
     if pid_of "$1" >/dev/null; then fail "an engine is already running in \`$1\`" "$0 stop $1"; fi
@@ -102,18 +128,16 @@ start() { # start DIR SUITE CACHE RUNTIMES UPLINK
     ln -s "$root" "$1/root"
     if ! has_iptables; then link_iptables "$1"; fi
     use_programs "$1"
-    if [ "$5" = yes ]; then plan_uplink "$1"; fi
-    storage=vfs
-    if overlay_works "$1"; then storage=overlay2; fi
+    if [ "$8" = yes ]; then plan_uplink "$1"; fi
 
     # In a session of its own: a Ctrl-C meant for the caller must not end the engine.
-    setsid unshare -m -n "$0" become-dockerd "$1" "$storage" "$$" "$4" >"$1/dockerd.log" 2>&1 </dev/null &
+    setsid unshare -m -n "$0" become-dockerd "$1" "$$" "$4" "$5" "$6" "$7" >"$1/dockerd.log" 2>&1 </dev/null &
     child=$!
     if ! wait_for 60 answers_or_died "$1" "$child" || ! docker_of "$1" info >/dev/null 2>&1; then
         tail -n 20 "$1/dockerd.log" >&2
         fail "dockerd in \`$1\` does not answer" "read $1/dockerd.log"
     fi
-    if [ "$5" = yes ] && ! connect_uplink "$1"; then
+    if [ "$8" = yes ] && ! connect_uplink "$1"; then
         printf 'engine.sh: warning: the containers of this engine cannot reach other machines: %s\n' "$1" >&2
     fi
     printf 'DOCKER_HOST=unix://%s/docker.sock\n' "$1"
@@ -121,4 +145,21 @@ start() { # start DIR SUITE CACHE RUNTIMES UPLINK
 
 answers_or_died() { # answers_or_died DIR PID
     docker_of "$1" info >/dev/null 2>&1 || ! kill -0 "$2" 2>/dev/null
+}
+
+versions() { # versions DIR
+    docker=$(docker_of "$1" version --format '{{.Server.Version}}') || fail "the engine in \`$1\` does not answer" "read $1/dockerd.log"
+    store=$(docker_of "$1" info --format '{{range .DriverStatus}}{{index . 1}} {{end}}')
+    case $store in *io.containerd.snapshotter*) store=containerd ;; *) store=classic ;; esac
+    root=$(readlink "$1/root")
+    runsc=$(runsc_of "$1")
+    printf 'docker %s, containerd %s, runc %s, runsc %s, %s image store\n' "$docker" \
+        "$(version_in "$root/usr/bin/containerd")" "$(version_in "$root/usr/sbin/runc")" "$(version_in "$runsc")" "$store"
+}
+
+# The first word that begins like a version; `release-20240729.0` and `2.1.9+unknown` do, `containerd/v2` does not.
+version_in() { # version_in PROGRAM
+    ("$1" --version 2>&1 || :) | awk '
+        { for (i = 1; i <= NF; i++) if ($i ~ /^(release-)?[0-9]/ || $i == "VERSION_MISSING") { print $i; exit } }
+        { exit }' | grep . || echo unknown
 }

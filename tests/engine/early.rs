@@ -5,17 +5,17 @@ use std::os::unix::process::ExitStatusExt as _;
 use rustix::process::Signal;
 
 use crate::stage::gate::Gate;
-use crate::stage::{Cli, Engine, Form, IMAGE, Io, Outcome, Running, Scenario, wait_until};
+use crate::stage::{Form, IMAGE, Io, Outcome, Running, Scenario, wait_until};
 
 /// Sends a signal while the plugin waits for an answer with `marker` in its path, and lets the answer come.
 fn interrupted_while(
-    cli: &Cli,
+    on: &Scenario,
     form: Form,
     marker: &'static str,
     send: impl Fn(&Running),
     meanwhile: impl Fn(&Gate),
 ) -> (Scenario, Outcome) {
-    let scenario = Scenario::with(Engine::named("trixie"), cli.clone());
+    let scenario = on.again();
     let socket = scenario.home().join("gate.sock");
     let gate = Gate::before(&scenario.engine.dir.join("docker.sock"), &socket, marker);
     let scenario = scenario.env("DOCKER_HOST", format!("unix://{}", socket.display()));
@@ -36,20 +36,15 @@ fn assert_nothing_started((scenario, outcome): &(Scenario, Outcome)) {
 
 #[test]
 fn a_signal_to_all_during_detection_must_start_nothing() {
-    for cli in Cli::all() {
+    for on in Scenario::on_newer_engines() {
         for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-            let seen = interrupted_while(
-                &cli,
-                Form::Docker,
-                "/info",
-                |running| running.signal_group(signal),
-                |_| {},
-            );
+            let seen =
+                interrupted_while(&on, Form::Docker, "/info", |running| running.signal_group(signal), |_| {});
             assert_nothing_started(&seen);
         }
     }
     let seen = interrupted_while(
-        &Cli::newest(),
+        &Scenario::on("trixie"),
         Form::Direct,
         "/info",
         |running| running.signal(Signal::TERM),
@@ -60,10 +55,10 @@ fn a_signal_to_all_during_detection_must_start_nothing() {
 
 #[test]
 fn a_signal_to_docker_alone_during_detection_must_start_nothing() {
-    for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
+    for on in Scenario::on_newer_engines().filter(|on| on.cli.has_plugin_socket()) {
         for signal in [Signal::TERM, Signal::INT] {
             let seen =
-                interrupted_while(&cli, Form::Docker, "/info", |running| running.signal(signal), |_| {});
+                interrupted_while(&on, Form::Docker, "/info", |running| running.signal(signal), |_| {});
             assert_nothing_started(&seen);
         }
     }
@@ -71,9 +66,9 @@ fn a_signal_to_docker_alone_during_detection_must_start_nothing() {
 
 #[test]
 fn a_hangup_of_docker_alone_during_detection_must_start_nothing() {
-    for cli in Cli::all() {
+    for on in Scenario::on_newer_engines() {
         let seen =
-            interrupted_while(&cli, Form::Docker, "/info", |running| running.signal(Signal::HUP), |_| {});
+            interrupted_while(&on, Form::Docker, "/info", |running| running.signal(Signal::HUP), |_| {});
         assert_nothing_started(&seen);
     }
 }
@@ -81,10 +76,10 @@ fn a_hangup_of_docker_alone_during_detection_must_start_nothing() {
 /// Docker itself may leave one that was made and never started.
 #[test]
 fn a_signal_while_the_container_is_made_must_leave_none_that_runs() {
-    for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
+    for on in Scenario::on_newer_engines().filter(|on| on.cli.has_plugin_socket()) {
         for form in [Form::Plain, Form::Docker, Form::Direct] {
             let (scenario, outcome) = interrupted_while(
-                &cli,
+                &on,
                 form,
                 "/containers/create",
                 |running| running.signal(Signal::TERM),
@@ -118,8 +113,7 @@ fn a_signal_to_docker_before_the_plugin_has_looked_must_start_nothing() {
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::{SocketAddr, UnixStream};
 
-    for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
-        let scenario = Scenario::with(Engine::named("trixie"), cli);
+    for scenario in Scenario::on_newer_engines().filter(|on| on.cli.has_plugin_socket()) {
         let folder = scenario.home().join(".docker/cli-plugins");
         std::fs::remove_file(folder.join("docker-sandbox")).unwrap();
         let late = scenario.write(".docker/cli-plugins/docker-sandbox", LATE);

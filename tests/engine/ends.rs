@@ -1,5 +1,6 @@
 //! However a start is ended, nothing stays behind.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -71,8 +72,7 @@ fn timeout_must_end_the_container() {
 
 #[test]
 fn sigterm_through_docker_must_end_with_143() {
-    for cli in Cli::all().into_iter().filter(Cli::has_plugin_socket) {
-        let scenario = Scenario::with(Engine::named("trixie"), cli);
+    for scenario in Scenario::on_newer_engines().filter(|scenario| scenario.cli.has_plugin_socket()) {
         let plain = start(&scenario, Form::Plain, Io::Pipes);
         plain.signal(Signal::TERM);
         plain.end().exits(143).prints("ready\ngot TERM\n").quietly();
@@ -120,12 +120,14 @@ fn docker_20_must_be_signalled_until_it_gives_up() {
 /// While stdout is a terminal, Docker's CLI takes a signal for the terminal's and does nothing.
 #[test]
 fn in_a_terminal_a_signal_to_docker_alone_must_not_spoil_the_next_one_to_all() {
-    for cli in Cli::all() {
-        let scenario = Scenario::with(Engine::named("trixie"), cli);
+    for scenario in Scenario::on_newer_engines() {
         let running = start(&scenario, Form::Docker, Io::Terminal);
         running.signal(Signal::TERM);
         running.press(b"\x03");
-        let outcome = running.end().exits(130);
+        let outcome = running.end();
+        // A CLI of 28 listens to no signal for a moment after its first one, and may die by the second.
+        let code = outcome.status.code().or_else(|| Some(128 + outcome.status.signal()?));
+        assert_eq!(code, Some(130), "{outcome}");
         assert_eq!(outcome.out().matches("got ").count(), 1, "{outcome}");
         assert!(outcome.out().contains("got INT"), "{outcome}");
         wait_until_gone(&scenario);
@@ -154,8 +156,7 @@ fn a_killed_plugin_must_take_its_docker_run_along() {
 
 #[test]
 fn a_killed_docker_must_take_the_container_along() {
-    for cli in Cli::all() {
-        let scenario = Scenario::with(Engine::named("trixie"), cli);
+    for scenario in Scenario::on_newer_engines() {
         let running = start(&scenario, Form::Docker, Io::Pipes);
         let family = descendants(running.pid().as_raw_nonzero().get());
         running.signal(Signal::KILL);

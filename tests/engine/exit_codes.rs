@@ -1,6 +1,6 @@
 //! Exit codes are `docker run`'s.
 
-use crate::stage::{Form, IMAGE, Scenario};
+use crate::stage::{Engines, Form, IMAGE, Scenario};
 
 type Case = (&'static [&'static str], i32);
 
@@ -48,19 +48,28 @@ fn what_never_started_must_end_with_dockers_code_on_a_newer_engine() {
 }
 
 #[test]
+fn every_exit_code_must_come_through_on_the_newest_engines_and_a_given_gvisor() {
+    for engine in Engines::NEWEST.into_iter().chain(Engines::GIVEN) {
+        assert_codes(&Scenario::on(engine), &ENDED);
+        assert_codes(&Scenario::on(engine), &NEVER_STARTED);
+    }
+}
+
+#[test]
 fn a_container_killed_by_a_signal_must_end_with_its_code() {
-    let scenario = Scenario::on("trixie");
-    let words = ["--rm", IMAGE, "sh", "-c", "kill -9 $$; sleep 1"];
-    let plain = scenario.run(Form::Plain, words);
-    for form in [Form::Docker, Form::Direct] {
-        let outcome = scenario.run(form, words);
-        assert_eq!(outcome.status, plain.status, "{outcome}\n{plain}");
+    for scenario in Scenario::on_each(Engines::ALL) {
+        let words = ["--rm", IMAGE, "sh", "-c", "kill -9 $$; sleep 1"];
+        let plain = scenario.run(Form::Plain, words);
+        for form in [Form::Docker, Form::Direct] {
+            let outcome = scenario.run(form, words);
+            assert_eq!(outcome.status, plain.status, "{outcome}\n{plain}");
+        }
     }
 }
 
 #[test]
 fn dockers_own_complaint_must_come_through_unchanged() {
-    for scenario in Scenario::every_cli("trixie") {
+    for scenario in Scenario::every_cli("trixie").chain(Scenario::on_each(Engines::NEWEST)) {
         let words = ["--memory=lots", IMAGE];
         let plain = scenario.run(Form::Plain, words);
         for form in [Form::Docker, Form::Direct] {

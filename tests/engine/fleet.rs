@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use crate::stage::{IMAGE, Io, Outcome, Scenario, wait_until};
+use crate::stage::{Engines, IMAGE, Io, Outcome, Scenario, wait_until};
 
 fn lines(outcome: &Outcome) -> Vec<String> {
     outcome.out().lines().map(str::to_owned).collect()
@@ -128,7 +128,7 @@ fn what_is_not_ours_must_not_be_listed_stopped_or_removed() {
 /// One test, and not two: what prunes on the way does so for all of this user's on the same engine.
 #[test]
 fn what_has_expired_must_go_by_prune_and_on_the_way_of_a_later_command() {
-    for engine in ["bookworm", "trixie"] {
+    for engine in Engines::ALL {
         a_dry_run_touches_nothing_and_prune_removes(&Scenario::on(engine));
         a_later_command_has_it_removed(&Scenario::on(engine));
     }

@@ -1,6 +1,6 @@
 //! Containers are in gVisor, by Docker's word, by the host's processes and by their own kernel.
 
-use crate::stage::{Form, IMAGE, Scenario};
+use crate::stage::{Engines, Form, IMAGE, Scenario};
 
 /// Asserts what Docker and the host say about a running container.
 #[track_caller]
@@ -16,7 +16,7 @@ fn run_must_put_the_container_into_gvisor() {
         scenario.run(Form::Docker, ["-d", IMAGE, "sleep", "600"]).exits(0).quietly();
         assert_in_gvisor(&scenario, "runsc");
     }
-    for engine in ["bookworm", "trixie"] {
+    for engine in Engines::ALL {
         let scenario = Scenario::on(engine);
         scenario.run(Form::Direct, ["-d", IMAGE, "sleep", "600"]).exits(0).quietly();
         assert_in_gvisor(&scenario, "runsc");
@@ -51,7 +51,7 @@ fn the_kernel_inside_must_be_gvisors() {
 
 #[test]
 fn a_gvisor_of_another_name_must_be_kept() {
-    for scenario in [Scenario::on("bookworm"), Scenario::on("trixie")] {
+    for scenario in Scenario::on_each(Engines::PACKAGED) {
         let args = ["-d", "--runtime", "runsc-hostnet", IMAGE, "sleep", "600"];
         scenario.run(Form::Docker, args).exits(0).quietly();
         assert_in_gvisor(&scenario, "runsc-hostnet");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::stage::{Cli, Form, IMAGE, OwnEngine, Scenario};
+use crate::stage::{Cli, Engines, Form, IMAGE, OwnEngine, Scenario};
 
 const FORMS: [Form; 2] = [Form::Docker, Form::Direct];
 
@@ -39,7 +39,7 @@ fn assert_never_out(scenario: &Scenario, form: Form) -> bool {
 
 #[test]
 fn a_second_start_must_not_ask_again() {
-    for engine in ["bookworm", "trixie"] {
+    for engine in Engines::ALL {
         for form in FORMS {
             let scenario = Scenario::on(engine);
             assert!(!remembers(&scenario, form));

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::stage::gate::Gate;
-use crate::stage::{Cli, Engine, Form, IMAGE, Outcome, OwnEngine, Scenario, wait_until};
+use crate::stage::{Cli, Engine, Engines, Form, IMAGE, Outcome, OwnEngine, Scenario, wait_until};
 
-const ENGINES: [&str; 2] = ["bookworm", "trixie"];
+const ENGINES: Engines = Engines::ALL;
 
 /// A network of a scenario. Dropped, it is removed, with the containers of the scenario before it.
 struct Network<'a> {

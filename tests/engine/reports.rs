@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::{Form, IMAGE, Scenario};
+use crate::stage::{Engines, Form, IMAGE, Scenario};
 
 #[test]
 fn every_start_must_be_one_line_of_the_audit_log() {
@@ -49,7 +49,7 @@ fn a_start_that_cannot_be_audited_must_not_happen() {
 
 #[test]
 fn verbose_must_say_which_runtime_and_why() {
-    for engine in ["bookworm", "trixie"] {
+    for engine in Engines::ALL {
         let scenario = Scenario::on(engine);
         let outcome = scenario.run(Form::Docker, ["--rm", "--verbose", IMAGE, "true"]).exits(0).prints("");
         let binary = scenario.engine.dir.join("bin/runsc");

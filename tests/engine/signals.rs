@@ -6,7 +6,7 @@
 
 use rustix::process::Signal;
 
-use crate::stage::{Cli, Engine, Form, IMAGE, Io, Running, Scenario, wait_until};
+use crate::stage::{Cli, Engine, Engines, Form, IMAGE, Io, Running, Scenario, wait_until};
 
 /// Notes every signal; ends a second after the first one with a code of its own.
 const COUNTING: &str = "note() { echo $1 >>/out/log; seen=1; }
@@ -90,10 +90,14 @@ type Case = (Io, To, Signal, Seen);
 fn assert_seen(form: Form, cli: &Cli, cases: impl IntoIterator<Item = Case>) {
     // Each engine with the CLI that came with it.
     let engine = Engine::named(if cli.version == Cli::oldest().version { "bookworm" } else { "trixie" });
+    assert_seen_on(&Scenario::with(engine, cli.clone()), form, cases);
+}
+
+fn assert_seen_on(on: &Scenario, form: Form, cases: impl IntoIterator<Item = Case>) {
     for (io, to, signal, expected) in cases {
-        let scenario = Scenario::with(engine.clone(), cli.clone());
+        let scenario = on.again();
         let seen = observe(&scenario, form, io, to, signal);
-        assert_eq!(seen, expected, "{form:?}, docker {}, {io:?}: {signal:?} to {to:?}", cli.version);
+        assert_eq!(seen, expected, "{form:?}, docker {}, {io:?}: {signal:?} to {to:?}", on.cli.version);
     }
 }
 
@@ -176,15 +180,30 @@ fn a_signal_to_the_group_must_reach_the_container_once_with_the_newest_docker() 
 }
 
 #[test]
+fn a_signal_to_the_group_must_reach_the_container_once_on_the_newest_engines() {
+    for on in Scenario::on_each(Engines::NEWEST) {
+        assert_seen_on(&on, Form::Docker, to_the_group());
+    }
+}
+
+#[test]
+fn called_directly_every_signal_must_do_what_it_does_to_docker_run_on_the_newest_engines() {
+    for on in Scenario::on_each(Engines::NEWEST) {
+        assert_seen_on(&on, Form::Plain, one_of_each_way());
+        assert_seen_on(&on, Form::Direct, one_of_each_way());
+    }
+}
+
+#[test]
 fn a_signal_to_docker_alone_must_end_the_container_once() {
-    for cli in Cli::all().iter().filter(|cli| cli.has_plugin_socket()) {
+    for on in Scenario::on_newer_engines().filter(|on| on.cli.has_plugin_socket()) {
         let cases = [
             (Io::Pipes, To::It, Signal::TERM, once("TERM")),
             // It says that it was told to end, and not by which signal.
             (Io::Pipes, To::It, Signal::INT, once("TERM")),
             (Io::Pipeline, To::It, Signal::TERM, once("TERM")),
         ];
-        assert_seen(Form::Docker, cli, cases);
+        assert_seen_on(&on, Form::Docker, cases);
     }
 }
 

@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use crate::stage::{Cli, Engine, IMAGE, Io, Outcome, Running, Scenario, wait_until};
+use crate::stage::{Engines, IMAGE, Io, Outcome, Running, Scenario, wait_until};
 
 /// The engines that have gVisor.
-pub(super) const ENGINES: [&str; 2] = ["bookworm", "trixie"];
+pub(super) const ENGINES: Engines = Engines::ALL;
 
 /// Options that a spare takes with its command: those that have the others in common share spares.
 const OF_THE_COMMAND: [&str; 4] = ["--env", "-e", "--shell", "--wait"];
@@ -44,7 +44,7 @@ impl Place {
 
     /// With settings of the user's.
     pub(super) fn with(engine: &str, settings: &[(&str, &str)]) -> Self {
-        Self::of(Scenario::with(Engine::named(engine), Cli::newest()), settings)
+        Self::of(Scenario::on(engine), settings)
     }
 
     pub(super) fn of(scenario: Scenario, settings: &[(&str, &str)]) -> Self {

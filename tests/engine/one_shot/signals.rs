@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::{ENGINES, Place};
-use crate::stage::{Io, Running, wait_until};
+use crate::stage::{Engines, Io, Running, wait_until};
 
 /// Says which signals it got; ends half a second after the first one with a code of its own.
 const COUNTING: &str = "note() { echo got $1; seen=1; }
@@ -41,12 +41,19 @@ fn signals(engine: &str) {
 
 #[test]
 fn a_signal_must_reach_the_command_once_on_an_old_engine() {
-    signals(ENGINES[0]);
+    signals("bookworm");
 }
 
 #[test]
 fn a_signal_must_reach_the_command_once() {
-    signals(ENGINES[1]);
+    signals("trixie");
+}
+
+#[test]
+fn a_signal_must_reach_the_command_once_on_the_newest_engines() {
+    for engine in Engines::NEWEST {
+        signals(engine);
+    }
 }
 
 #[test]
@@ -118,12 +125,19 @@ fn ignores_its_end(engine: &str) {
 
 #[test]
 fn a_command_that_ignores_its_end_must_be_killed_on_an_old_engine() {
-    ignores_its_end(ENGINES[0]);
+    ignores_its_end("bookworm");
 }
 
 #[test]
 fn a_command_that_ignores_its_end_must_be_killed() {
-    ignores_its_end(ENGINES[1]);
+    ignores_its_end("trixie");
+}
+
+#[test]
+fn a_command_that_ignores_its_end_must_be_killed_on_the_newest_engines() {
+    for engine in Engines::NEWEST {
+        ignores_its_end(engine);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Exit codes, and bytes in and out.
 
 use super::{ENGINES, Place};
-use crate::stage::{Io, wait_until};
+use crate::stage::{Engines, Io, wait_until};
 
 /// Bytes that no codec leaves alone, the same every time.
 fn noise(length: usize) -> Vec<u8> {
@@ -35,12 +35,19 @@ fn exit_codes(engine: &str) {
 
 #[test]
 fn an_exit_code_must_be_the_commands_own_on_an_old_engine() {
-    exit_codes(ENGINES[0]);
+    exit_codes("bookworm");
 }
 
 #[test]
 fn an_exit_code_must_be_the_commands_own() {
-    exit_codes(ENGINES[1]);
+    exit_codes("trixie");
+}
+
+#[test]
+fn an_exit_code_must_be_the_commands_own_on_the_newest_engines() {
+    for engine in Engines::NEWEST {
+        exit_codes(engine);
+    }
 }
 
 #[test]

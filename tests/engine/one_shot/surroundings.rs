@@ -1,7 +1,7 @@
 //! Environment, working folder, user, `--shell`.
 
 use super::{ENGINES, Place, Seen};
-use crate::stage::{Cli, Engine, Scenario};
+use crate::stage::Scenario;
 
 fn out(seen: &Seen) -> String {
     assert_eq!((seen.code, &seen.stderr[..]), (Some(0), &b""[..]), "{seen:?}");
@@ -11,7 +11,7 @@ fn out(seen: &Seen) -> String {
 #[test]
 fn the_environment_must_be_the_same() {
     for engine in ENGINES {
-        let scenario = Scenario::with(Engine::named(engine), Cli::newest())
+        let scenario = Scenario::on(engine)
             .env("FROM_HERE", "a value of the caller's")
             .env("ALSO_HERE", "in\nlines ")
             .env("NOT_ASKED_FOR", "secret");

@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use docker_sandbox::gvisor::rules::Severity;
 use docker_sandbox::gvisor::rules::table::RULES;
 
-use crate::stage::{Form, IMAGE, Outcome, Scenario};
+use crate::stage::{Engines, Form, IMAGE, Outcome, Scenario};
 
 /// Both engines that have gVisor: release 20221219 and release 20240729.
 fn engines() -> impl Iterator<Item = Scenario> {
-    ["bookworm", "trixie"].into_iter().map(Scenario::on)
+    Scenario::on_each(Engines::PACKAGED)
 }
 
 /// Whether it is the engine with the older gVisor.

@@ -1,5 +1,6 @@
 //! The engines and docker CLIs that ./test.sh has made ready.
 
+use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,60 @@ use std::time::Duration;
 const ENGINES: &str = "DOCKER_SANDBOX_TEST_ENGINES";
 /// The file with a line `VERSION PATH` per docker CLI.
 const CLIS: &str = "DOCKER_SANDBOX_TEST_CLIS";
+/// How the path ends of the docker CLI of the suite that moves.
+const MOVING: &str = "sid/root/usr/bin/docker";
+
+/// Engines by name, as the table in CONTRIBUTING.md has them. Iterated, it is those that are there: one that moves and
+/// could not be made ready by ./test.sh is left out, and the test is named at the end of the run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Engines(&'static [&'static str]);
+
+impl Engines {
+    /// All that have gVisor.
+    pub(crate) const ALL: Self = Self(&["bookworm", "trixie", "sid", "sid-store", "given"]);
+    /// Those of Debian's stable releases: Docker 20.10 and 26.1.
+    pub(crate) const PINNED: Self = Self(&["bookworm", "trixie"]);
+    /// Those of a suite that moves, with the classic image store and with containerd's: Docker 28.5 or newer.
+    pub(crate) const NEWEST: Self = Self(&["sid", "sid-store"]);
+    /// All but a runsc that was given: what is pinned to the releases that Debian has.
+    pub(crate) const PACKAGED: Self = Self(&["bookworm", "trixie", "sid", "sid-store"]);
+    /// One of each suite, whose name it has: for engines that a test starts for itself, see [`super::OwnEngine`].
+    pub(crate) const SUITES: Self = Self(&["bookworm", "trixie", "sid"]);
+    /// A runsc of any release, where one is given.
+    pub(crate) const GIVEN: Self = Self(&["given"]);
+}
+
+impl IntoIterator for Engines {
+    type Item = &'static str;
+    type IntoIter = std::vec::IntoIter<&'static str>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let there: Vec<_> = self.0.iter().copied().filter(|name| is_there(name)).collect();
+        there.into_iter()
+    }
+}
+
+/// Whether an engine is there, noting the test if it is absent. `given` is there for whoever gives a runsc.
+fn is_there(name: &str) -> bool {
+    let dir = variable(ENGINES);
+    if name == "given" {
+        return dir.join(name).exists();
+    }
+    let absent = dir.join(format!("{name}.absent")).exists();
+    if absent {
+        let line = format!("{name} {}\n", test_name());
+        // One write of a short line: tests of other processes append to it as well.
+        let file = OpenOptions::new().create(true).append(true).open(dir.join("not-run"));
+        file.and_then(|mut file| file.write_all(line.as_bytes())).unwrap();
+    }
+    !absent
+}
+
+/// `rules::mounts::a_promise`. Of nextest, which runs each test in a process, or of the thread that libtest starts.
+fn test_name() -> String {
+    let thread = || std::thread::current().name().unwrap_or("unknown").to_owned();
+    std::env::var("NEXTEST_TEST_NAME").unwrap_or_else(|_| thread())
+}
 
 /// A dockerd of `scripts/engine.sh`.
 #[derive(Debug, Clone)]
@@ -31,9 +86,11 @@ fn variable(name: &str) -> PathBuf {
 }
 
 impl Engine {
-    /// `bookworm` (Docker 20.10), `trixie` (26.1), `bare` (26.1 without gVisor) or `rootless` (26.1 without root).
+    /// One of [`Engines`], `bare` (Docker 26.1 without gVisor), or `rootless` (26.1 without root).
     pub(crate) fn named(name: &str) -> Self {
         let engine = Self { dir: variable(ENGINES).join(name) };
+        let absent = std::fs::read_to_string(engine.dir.with_extension("absent"));
+        assert!(absent.is_err(), "{name} is absent; iterate over `Engines`, which leaves it out: {absent:?}");
         let ping = engine.ping();
         assert!(
             ping.as_deref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")),
@@ -63,16 +120,43 @@ impl Engine {
         self.dir.file_name().unwrap().to_string_lossy().into_owned()
     }
 
+    /// The docker CLI to use with it: the newest one, and with an engine that moves its own.
+    pub(crate) fn cli(&self) -> Cli {
+        let own = Cli::listed().into_iter().find(|cli| cli.path.ends_with(MOVING));
+        own.filter(|cli| Some(self.root()) == cli.root()).unwrap_or_else(Cli::newest)
+    }
+
+    /// The version of its runsc, as that says it: `0.0~20240729.0`, `release-20260817.0`.
+    pub(crate) fn runsc_version(&self) -> String {
+        let given = self.dir.join("runsc");
+        let runsc = if given.exists() { given } else { self.root().join("usr/bin/runsc") };
+        let output = std::process::Command::new(runsc).arg("--version").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().next().and_then(|line| line.split(' ').next_back()).unwrap_or_default().to_owned()
+    }
+
+    /// Its unpacked programs.
+    fn root(&self) -> PathBuf {
+        std::fs::read_link(self.dir.join("root")).unwrap()
+    }
+
     /// Where `engine.sh` keeps the programs of all suites.
     pub(crate) fn cache(&self) -> PathBuf {
-        let root = std::fs::read_link(self.dir.join("root")).unwrap();
-        root.ancestors().nth(2).unwrap().to_owned()
+        self.root().ancestors().nth(2).unwrap().to_owned()
     }
 }
 
 impl Cli {
-    /// All of them, oldest first.
+    /// All of them, oldest first, but for the one that moves: that belongs to its engines, see [`Engine::cli`].
     pub(crate) fn all() -> Vec<Self> {
+        let mut clis = Self::listed();
+        clis.retain(|cli| !cli.path.ends_with(MOVING));
+        clis.dedup_by(|one, other| one.version == other.version);
+        assert!(clis.len() > 1, "{CLIS} names fewer than two docker CLIs: run this tier through ./test.sh");
+        clis
+    }
+
+    fn listed() -> Vec<Self> {
         let file = variable(CLIS);
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| {
             panic!("{CLIS}: cannot read {} ({error}): run this tier through ./test.sh", file.display())
@@ -83,8 +167,6 @@ impl Cli {
         };
         let mut clis: Vec<Self> = text.lines().filter_map(read).collect();
         clis.sort_by_key(Self::number);
-        clis.dedup_by(|one, other| one.version == other.version);
-        assert!(clis.len() > 1, "{CLIS} names fewer than two docker CLIs: run this tier through ./test.sh");
         clis
     }
 
@@ -96,6 +178,11 @@ impl Cli {
     /// The oldest one: Docker 20.10, which names no socket to its plugins.
     pub(crate) fn oldest() -> Self {
         Self::all().remove(0)
+    }
+
+    /// The unpacked programs that it is of.
+    fn root(&self) -> Option<PathBuf> {
+        self.path.ancestors().nth(3).map(Path::to_owned)
     }
 
     fn number(&self) -> Vec<u32> {

@@ -12,7 +12,7 @@ pub(crate) mod user;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use engines::{Cli, Engine};
+pub(crate) use engines::{Cli, Engine, Engines};
 pub(crate) use mirror::Mirror;
 pub(crate) use own_engine::OwnEngine;
 pub(crate) use process::{Io, Outcome, Running};

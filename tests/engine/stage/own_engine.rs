@@ -14,6 +14,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/engine.sh");
 pub(crate) struct OwnEngine {
     pub(crate) engine: Engine,
     suite: String,
+    options: Vec<String>,
 }
 
 impl OwnEngine {
@@ -22,11 +23,17 @@ impl OwnEngine {
         Self::start_suite("trixie", runtimes)
     }
 
-    /// As [`Self::start`], with the packages of `bookworm` or `trixie`.
+    /// As [`Self::start`], with the packages of `bookworm`, `trixie` or `sid`.
     pub(crate) fn start_suite(suite: &str, runtimes: &str) -> Self {
+        Self::start_with(suite, runtimes, &[])
+    }
+
+    /// As [`Self::start_suite`], with options of `engine.sh start`.
+    pub(crate) fn start_with(suite: &str, runtimes: &str, options: &[&str]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let dir = format!("/tmp/dse-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let own = Self { engine: Engine { dir: PathBuf::from(&dir) }, suite: suite.to_owned() };
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        let own = Self { engine: Engine { dir: PathBuf::from(&dir) }, suite: suite.to_owned(), options };
         own.begin(runtimes);
         own
     }
@@ -35,7 +42,9 @@ impl OwnEngine {
         let cache = Engine::named("trixie").cache();
         let cache = cache.to_str().unwrap();
         let dir = self.engine.dir.to_str().unwrap();
-        script(&["start", dir, &self.suite, cache, "--runtimes", runtimes]);
+        let options = self.options.iter().map(String::as_str);
+        let start = ["start", dir, &self.suite, cache, "--runtimes", runtimes];
+        script(&start.into_iter().chain(options).collect::<Vec<_>>());
         script(&["image", &self.engine.host(), IMAGE, cache]);
     }
 

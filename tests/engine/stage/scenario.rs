@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
-use super::{Cli, Engine, Io, Outcome, Running};
+use super::{Cli, Engine, Engines, Io, Outcome, Running};
 
 /// busybox, on every engine.
 pub(crate) const IMAGE: &str = "sandbox-test";
@@ -38,20 +38,40 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// On the engine of that name, with the newest docker CLI.
+    /// On the engine of that name, with the docker CLI that belongs to it, see [`Engine::cli`].
     pub(crate) fn on(engine: &str) -> Self {
-        Self::with(Engine::named(engine), Cli::newest())
+        let engine = Engine::named(engine);
+        let cli = engine.cli();
+        Self::with(engine, cli)
     }
 
-    /// On both engines that have gVisor, each with every docker CLI.
+    /// On each of these engines.
+    pub(crate) fn on_each(engines: Engines) -> impl Iterator<Item = Self> {
+        engines.into_iter().map(Self::on)
+    }
+
+    /// On every engine that has gVisor: those of stable releases with every docker CLI, the newest with their own.
     pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
-        ["bookworm", "trixie"].into_iter().flat_map(Self::every_cli)
+        Engines::PINNED.into_iter().flat_map(Self::every_cli).chain(Self::on_each(Engines::NEWEST))
     }
 
-    /// Every engine and every docker CLI once: the oldest of both together, and the others with the newer engine.
+    /// Every engine and every docker CLI once: the oldest of both together, and the others with the newer stable
+    /// engine; the newest with their own.
     pub(crate) fn abreast() -> impl Iterator<Item = Self> {
         let engines = ["bookworm"].into_iter().chain(std::iter::repeat("trixie"));
-        Cli::all().into_iter().zip(engines).map(|(cli, engine)| Self::with(Engine::named(engine), cli))
+        let pinned =
+            Cli::all().into_iter().zip(engines).map(|(cli, engine)| Self::with(Engine::named(engine), cli));
+        pinned.chain(Self::on_each(Engines::NEWEST))
+    }
+
+    /// Every docker CLI with an engine that is not the oldest, and the newest engines with their own.
+    pub(crate) fn on_newer_engines() -> impl Iterator<Item = Self> {
+        Self::every_cli("trixie").chain(Self::on_each(Engines::NEWEST))
+    }
+
+    /// Another one on the same engine with the same docker CLI.
+    pub(crate) fn again(&self) -> Self {
+        Self::with(self.engine.clone(), self.cli.clone())
     }
 
     /// On one engine, with every docker CLI.
