@@ -77,9 +77,9 @@ engines() {
 bookworm   bookworm
 trixie     trixie
 bare       trixie    --runtimes none
+rootless   rootless
 sid        sid
 sid-store  sid       --image-store containerd
-rootless   rootless
 LIST
     if [ -n "$given" ]; then printf 'given trixie --runsc %s\n' "$given"; fi
 }

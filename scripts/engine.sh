@@ -27,7 +27,8 @@ composes  prints "VERSION PATH" for each docker-compose in CACHE.
 
 SUITE   bookworm (Docker 20.10), trixie (Docker 26.1), sid (Docker 28.5 in 2026-11; it moves) or system (this
         distribution's own packages). What is in CACHE is not fetched again: remove CACHE/sid to get a newer one.
-        rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home.
+        rootless is trixie's Docker without root: a user's, who exists only for that daemon; DIR/home is its home. It
+        takes --runtimes and no other option.
         fetch also takes busybox (no engine, only what image needs), podman, compose-trixie and compose-sid
         (docker-compose).
 LIST    comma list, or none; default: runsc,runsc-hostnet,runsc-broken,runsc-kvm
