@@ -43,8 +43,23 @@ fn a_missing_working_directory_must_not_appear_on_the_host() {
         let [work, other] = &folders;
         let mount = |mode: &str| format!("--mount={}:{mode}", other.display());
         let (read, write) = (mount("ro"), mount("rw"));
-        let before = folders.each_ref().map(|folder| tree(folder));
         let absolute = |name: &str| work.join(name).display().to_string();
+        // What is there can be entered, from a spare too, which was made before it was there.
+        for (options, workdir, shown) in [
+            (&[][..], "sub", "sub"),
+            (&["--write"], "inside", "sub"),
+            (&["--discard"], &absolute("sub"), "sub"),
+        ] {
+            let workdir = format!("--workdir={workdir}");
+            let words = [options, &[workdir.as_str(), "--", "sh", "-c", "pwd -P; cat file"]].concat();
+            let seen = place.same(&words, b"");
+            let expected = format!("{}\ncontent\n", absolute(shown));
+            assert_eq!(String::from_utf8_lossy(&seen.stdout), expected, "{options:?}");
+        }
+        std::fs::create_dir(work.join("made")).unwrap();
+        let made = place.same(&["--workdir=made", "--", "pwd"], b"");
+        assert_eq!(String::from_utf8_lossy(&made.stdout), format!("{}\n", absolute("made")));
+        let before = folders.each_ref().map(|folder| tree(folder));
         let beside = other.join("missing").display().to_string();
         for (options, workdir) in [
             (&[][..], "missing"),
@@ -76,21 +91,6 @@ fn a_missing_working_directory_must_not_appear_on_the_host() {
             format!("working directory `{}`: no such directory in the sandbox", absolute("dangling"));
         assert_eq!(report["error"]["message"], expected.as_str(), "{report:#}");
         assert!(report["error"]["hints"][0]["commands"][0].is_string(), "{report:#}");
-        // What is there can be entered, from a spare too, which was made before it was there.
-        for (options, workdir, shown) in [
-            (&[][..], "sub", "sub"),
-            (&["--write"], "inside", "sub"),
-            (&["--discard"], &absolute("sub"), "sub"),
-        ] {
-            let workdir = format!("--workdir={workdir}");
-            let words = [options, &[workdir.as_str(), "--", "sh", "-c", "pwd -P; cat file"]].concat();
-            let seen = place.same(&words, b"");
-            let expected = format!("{}\ncontent\n", absolute(shown));
-            assert_eq!(String::from_utf8_lossy(&seen.stdout), expected, "{options:?}");
-        }
-        std::fs::create_dir(work.join("made")).unwrap();
-        let made = place.same(&["--workdir=made", "--", "pwd"], b"");
-        assert_eq!(String::from_utf8_lossy(&made.stdout), format!("{}\n", absolute("made")));
         place.wait_until_over();
     }
 }
