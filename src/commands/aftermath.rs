@@ -42,7 +42,7 @@ const PROOF_LIMIT: Duration = Duration::from_secs(10);
 /// The start that failed.
 pub(super) struct Start<'a> {
     pub(super) line: &'a RunLine,
-    /// The container's name, where it is certain: any one of this image counts otherwise.
+    /// The container's name, where it is known: any one of this image counts otherwise.
     pub(super) container: Option<&'a str>,
     pub(super) runtime: &'a str,
     /// Whether the runtime was only remembered, and may no longer be registered.
@@ -84,10 +84,8 @@ pub(super) fn find(
     stop: &Stop,
 ) -> Option<&'static Failure> {
     let failure = look(context, docker, start, made, stop)?;
-    // The same words tell of both.
-    let binary = || registered(context, docker, start.runtime)?.1;
-    let mixed = failure.id == failures::DIED && binary().is_some_and(|binary| binary.has_foreign_parts());
-    Some(if mixed { &failures::MIXED } else { failure })
+    let binary = registered(context, docker, start.runtime).and_then(|(_, binary)| binary);
+    Some(binary.map_or(failure, |binary| binary.explain(failure)))
 }
 
 fn look(
@@ -115,7 +113,7 @@ fn look(
     }
 }
 
-/// The containers of this image that were made since, and did not start. `None` if the daemon does not say.
+/// The containers of this name or image that were made since, and did not start. `None` if the daemon does not say.
 pub(super) fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<String>> {
     let image = start.line.image()?.to_string_lossy().into_owned();
     let time = |time: SystemTime| {
@@ -131,7 +129,8 @@ pub(super) fn never_started(docker: &Docker, start: &Start<'_>) -> Option<Vec<St
     let events: Vec<Vec<&str>> = answer.stdout.lines().map(|line| line.splitn(3, ' ').collect()).collect();
     let of = |action: &str| {
         let events = events.iter().filter(move |event| event.len() == 3 && event[0] == action);
-        events.map(|event| (event[1].to_owned(), event[2] == image)).collect::<Vec<_>>()
+        let ours = |event: &Vec<&str>| start.container.is_some() || event[2] == image;
+        events.map(|event| (event[1].to_owned(), ours(event))).collect::<Vec<_>>()
     };
     let started = of("start");
     let made =

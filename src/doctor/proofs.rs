@@ -112,7 +112,10 @@ fn told(gvisor: &Gvisor, network: Network, proof: Proof, daemon: &Daemon) -> Che
         Proof::Failed { text, failure, left } => {
             let check = Check::fail(id, what, text);
             let check = match failure {
-                Some(failure) => check.explained(failure),
+                Some(failure) => {
+                    let binary = gvisor.binary.as_ref();
+                    check.explained(binary.map_or(failure, |binary| binary.explain(failure)))
+                }
                 None => {
                     check.fix("See what the daemon has to say about it:", ["sudo journalctl -u docker -n 50"])
                 }

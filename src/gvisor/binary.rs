@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::failures::{self, Failure};
 use crate::docker::program;
 
 /// A runsc that can be started from here.
@@ -109,11 +110,13 @@ impl Binary {
         self.path.with_file_name("gvisor-bin").join("gvisor_sentry")
     }
 
-    /// Whether that one is of another release, as far as can be told.
+    /// What `failure`, which Docker told of, comes to: a sandbox that dies may have found parts of another release.
     #[must_use]
-    pub fn has_foreign_parts(&self) -> bool {
-        let version = self.version();
-        self.real().zip(version).is_some_and(|(real, version)| real.foreign_sentry(&version).is_some())
+    pub fn explain(&self, failure: &'static Failure) -> &'static Failure {
+        let real = || self.real().zip(self.version());
+        let mixed = failure.id == failures::DIED
+            && real().is_some_and(|(real, version)| real.foreign_sentry(&version).is_some());
+        if mixed { &failures::MIXED } else { failure }
     }
 
     /// The release of the sentry beside it, if that is another one than `version`. It is not asked, because all that it says

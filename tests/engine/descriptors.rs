@@ -99,7 +99,9 @@ fn a_minder_that_makes_spares_must_hold_nothing_of_the_callers() {
     caller.has_let_go();
     caller.open_gate();
     wait_until("the spare is made", || caller.helpers("docker-sandbox-minder").is_empty());
-    caller.scenario.direct(["prune", "--all", "--force"]).exits(0);
+    let project = format!("--filter=label=docker-sandbox.project={}/work", caller.scenario.home().display());
+    let spares = caller.scenario.ask(&["ps", "--all", "--quiet", &project]);
+    spares.lines().for_each(|spare| drop(caller.scenario.ask(&["rm", "--force", spare])));
 }
 
 #[test]

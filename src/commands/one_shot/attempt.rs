@@ -68,7 +68,7 @@ pub(super) fn cold(
     let mut ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
     if ended.report.is_none() && ended.code.is_some_and(aftermath::may_be_dockers) && ended.came_to_nothing()
     {
-        find_out(context, prepared, &line, &name, began, inbox, &mut ended);
+        find_out(context, prepared, &line, &name, began, word.is_some(), inbox, &mut ended);
     }
     if ended.code == Some(REFUSED) && ended.report.is_none() {
         prepared.forget();
@@ -83,15 +83,20 @@ fn find_out(
     line: &[OsString],
     name: &str,
     began: SystemTime,
+    said_nothing: bool,
     inbox: &Inbox,
     ended: &mut Ended,
 ) {
-    let Some((runtime, code)) = prepared.runtime.as_deref().zip(ended.code) else { return };
+    let Some(code) = ended.code else { return };
+    // A guard that reports would have.
+    if said_nothing {
+        ended.code = Some(REFUSED);
+    }
     let Ok(line) = RunLine::parse(line, &Flags::run()) else { return };
     let start = aftermath::Start {
         line: &line,
         container: Some(name),
-        runtime,
+        runtime: prepared.runtime.as_deref().unwrap_or_default(),
         remembered: prepared.relied_on(),
         began,
         code,
@@ -102,7 +107,7 @@ fn find_out(
         ended.code = Some(REFUSED);
     }
     let said = failures::recognise(&String::from_utf8_lossy(&ended.stderr.before));
-    if said.is_some_and(|failure| failure.id != failures::DIED) {
+    if prepared.runtime.is_none() || said.is_some_and(|failure| failure.id != failures::DIED) {
         return;
     }
     // Whoever wants us to end wants this to end, and what it made to be removed.

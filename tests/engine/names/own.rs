@@ -57,13 +57,14 @@ fn own_names_must_be_right_before_the_address_is_known() {
         assert_eq!(addresses(&hosts, &peer).len(), 1, "{hosts}");
         // It reaches itself, and others reach it, by its names.
         let get = |container: &str, name: &str| {
-            let words = ["exec", container, "wget", "-T", "5", "-q", "-O", "-", &format!("http://{name}/")];
-            scenario.docker(words).out()
+            // Debian 12's wget crashes at names.
+            let ask = format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {name} 80");
+            scenario.docker(["exec", container, "sh", "-c", &ask]).out().ends_with("\r\n\r\nmine\n")
         };
         for own in ["me.here", "me", &name, &id[..12]] {
-            wait_until(&format!("it reaches itself at {own}"), || get(&name, own) == "mine\n");
+            wait_until(&format!("it reaches itself at {own}"), || get(&name, own));
         }
-        wait_until("the peer reaches it", || get(&peer, &name) == "mine\n");
+        wait_until("the peer reaches it", || get(&peer, &name));
         // The address follows.
         std::fs::write(gate, "").unwrap();
         let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
@@ -72,7 +73,7 @@ fn own_names_must_be_right_before_the_address_is_known() {
         wait_until("its own names have its address", || {
             ["me.here", "me", &name, &id[..12]].iter().all(|own| addresses(&now(), own) == [address.as_str()])
         });
-        assert_eq!(get(&name, "me"), "mine\n");
+        assert!(get(&name, "me"));
     }
 }
 
