@@ -48,16 +48,23 @@ pub struct HostMount {
     pub read_only: bool,
     /// The user's home, and every folder that is anybody's.
     pub home: Option<PathBuf>,
-    /// Whether the socket of a container engine is in it.
-    pub engine_socket: bool,
-    /// Whether the engine's own places are touched, wherever it has them.
-    pub engine: bool,
-    /// Whether it is all of the engine's data, or holds it.
-    pub engine_data: bool,
-    /// Whether it is a socket, or the directory of one.
-    pub sockets: bool,
-    /// Whether it is a pipe, or the directory of one.
-    pub pipes: bool,
+    /// What it brings along, whatever it is called.
+    pub holds: Vec<Holds>,
+}
+
+/// What a mount can bring along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// The socket of a container engine.
+    EngineSocket,
+    /// What this engine keeps or runs, wherever it has it, or a part of that.
+    Engine,
+    /// All of the engine's data.
+    EngineData,
+    /// A socket: it is one, or the directory of one.
+    Socket,
+    /// A pipe, likewise.
+    Pipe,
 }
 
 /// In a directory of more files, sockets are not looked for to the end.
@@ -116,14 +123,18 @@ impl Place {
             let real = paths.iter().filter(|path| *path != Path::new("/"));
             real.into_iter().any(|path| places.iter().any(|place| touches(path, place, inside)))
         };
+        let engine_socket = holds_a_socket || paths.iter().any(|path| self.is_named_like_one(path));
+        let holds = [
+            (Holds::EngineSocket, engine_socket),
+            (Holds::Engine, touches(&self.engine, true) || touches(&self.data, true)),
+            (Holds::EngineData, touches(&self.data, false)),
+            (Holds::Socket, endpoints.0),
+            (Holds::Pipe, endpoints.1),
+        ];
         HostMount {
             written: mount.written.clone(),
             instead: Some(mount.instead.clone()).filter(|words| !mount.read_only && !words.is_empty()),
-            engine_socket: holds_a_socket || paths.iter().any(|path| self.is_named_like_one(path)),
-            engine: touches(&self.engine, true) || touches(&self.data, true),
-            engine_data: touches(&self.data, false),
-            sockets: endpoints.0,
-            pipes: endpoints.1,
+            holds: holds.into_iter().filter(|(_, holds)| *holds).map(|(what, _)| what).collect(),
             read_only: mount.read_only,
             home: self.home.clone(),
             paths,
@@ -153,7 +164,7 @@ impl Place {
         let known = |name: PathBuf| {
             let at = name.canonicalize().ok()?;
             let above = at.ancestors().filter(|above| above.parent().is_some());
-            let above = above.filter_map(|above| identity(above)).collect();
+            let above = above.filter_map(identity).collect();
             Some(Folder { name, above })
         };
         // In a home, names tell by themselves, unless they are links, or one file of several names.
@@ -219,6 +230,14 @@ struct Folder {
 /// Which file it is, whatever it is called.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|about| (about.dev(), about.ino()))
+}
+
+impl HostMount {
+    /// Whether it brings that along.
+    #[must_use]
+    pub fn holds(&self, what: Holds) -> bool {
+        self.holds.contains(&what)
+    }
 }
 
 #[cfg(test)]
@@ -309,7 +328,7 @@ mod tests {
             "/srv/docker.socket",
             "/run/containerd",
         ] {
-            assert!(look(&place(false), path).engine_socket, "{path}");
+            assert!(look(&place(false), path).holds(Holds::EngineSocket), "{path}");
         }
         for path in [
             "/run/user/1000/pulse",
@@ -319,7 +338,7 @@ mod tests {
             "/data",
             "/run/docker.socket",
         ] {
-            assert!(!look(&place(false), path).engine_socket, "{path}");
+            assert!(!look(&place(false), path).holds(Holds::EngineSocket), "{path}");
         }
     }
 
@@ -336,11 +355,14 @@ mod tests {
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let place = Place { socket: Some(socket.clone()), ..place(true) };
         for path in [&socket, &hard, &link, &link.join("api"), &real] {
-            assert!(look(&place, path.to_str().unwrap()).engine_socket, "{}", path.display());
+            assert!(look(&place, path.to_str().unwrap()).holds(Holds::EngineSocket), "{}", path.display());
         }
         assert_eq!(look(&place, link.to_str().unwrap()).paths[1], real);
-        assert!(!look(&place, link.join("nothing").to_str().unwrap()).engine_socket);
-        assert!(look(&place, hard.to_str().unwrap()).sockets && look(&place, real.to_str().unwrap()).sockets);
-        assert!(!look(&place, top.path().to_str().unwrap()).pipes);
+        assert!(!look(&place, link.join("nothing").to_str().unwrap()).holds(Holds::EngineSocket));
+        assert!(
+            look(&place, hard.to_str().unwrap()).holds(Holds::Socket)
+                && look(&place, real.to_str().unwrap()).holds(Holds::Socket)
+        );
+        assert!(!look(&place, top.path().to_str().unwrap()).holds(Holds::Pipe));
     }
 }

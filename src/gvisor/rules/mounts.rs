@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::host::HostMount;
+use super::host::{Holds, HostMount};
 use super::places::{
     self, Area, CREDENTIALS, DEV, ENGINE, ENGINE_AT_HOME, ETC, PROC, RUN, RUN_INSIDE, SECRETS, SHM, STARTUP,
     SYS, SYSTEM,
@@ -39,7 +39,7 @@ fn is_credentials(mount: &HostMount) -> bool {
 
 /// Whether a mount is of what a container engine keeps or runs, by its usual place or by where this one has it.
 fn is_engine(mount: &HostMount) -> bool {
-    mount.engine || is_touched(&ENGINE, mount) || is_touched_at_home(&ENGINE_AT_HOME, mount)
+    mount.holds(Holds::Engine) || is_touched(&ENGINE, mount) || is_touched_at_home(&ENGINE_AT_HOME, mount)
 }
 
 /// Those that are mounted writable and that `applies` says are meant.
@@ -50,7 +50,7 @@ fn writable(start: &Start<'_>, applies: impl Fn(&HostMount) -> bool) -> Vec<Hit>
 
 /// A socket needs no write permission on its file system to be used: read-only makes no difference.
 pub(super) fn engine_socket(start: &Start<'_>) -> Vec<Hit> {
-    let given = start.mounts.iter().filter(|mount| mount.engine_socket);
+    let given = start.mounts.iter().filter(|mount| mount.holds(Holds::EngineSocket));
     let asked = Mounts::of(start.line).api_socket;
     given.map(|mount| Hit::new(&mount.written)).chain(asked.map(Hit::new)).collect()
 }
@@ -128,12 +128,12 @@ pub(super) fn readable(start: &Start<'_>) -> Vec<Hit> {
     };
     let meant = |mount: &&HostMount| {
         mount.read_only
-            && !mount.engine_socket
+            && !mount.holds(Holds::EngineSocket)
             && (is_root(mount)
                 || mount.paths.iter().any(|path| whole(path))
                 || is_home(mount)
                 || is_credentials(mount)
-                || mount.engine_data
+                || mount.holds(Holds::EngineData)
                 || is_touched(&SECRETS, mount))
     };
     start.mounts.iter().filter(meant).map(|mount| Hit::new(&mount.written)).collect()
@@ -146,8 +146,9 @@ pub(super) fn endpoint(start: &Start<'_>) -> Vec<Hit> {
     let annotated = |name| annotations::flag(start, name).is_some_and(|value| opens(&value));
     let sockets = runtime::lets_sockets_through(start.runtime) || annotated("host-uds");
     let pipes = runtime::has(start, "host-fifo") || annotated("host-fifo");
-    let shut = |mount: &&HostMount| mount.sockets && !sockets || mount.pipes && !pipes;
-    let meant = start.mounts.iter().filter(|mount| !mount.engine_socket).filter(shut);
+    let shut =
+        |mount: &&HostMount| mount.holds(Holds::Socket) && !sockets || mount.holds(Holds::Pipe) && !pipes;
+    let meant = start.mounts.iter().filter(|mount| !mount.holds(Holds::EngineSocket)).filter(shut);
     meant.map(|mount| Hit::new(&mount.written)).collect()
 }
 
@@ -162,11 +163,7 @@ mod tests {
             paths: vec![path.into()],
             read_only: false,
             home: Some("/srv/people/me".into()),
-            engine_socket: false,
-            engine: false,
-            engine_data: false,
-            sockets: false,
-            pipes: false,
+            holds: Vec::new(),
         }
     }
 

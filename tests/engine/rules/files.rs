@@ -19,11 +19,11 @@ fn after_a_restart(scenario: &Scenario, container: &str) -> (bool, bool) {
 #[test]
 fn a_restart_must_lose_what_was_written() {
     shown(&["restart"], |scenario| {
-        let older = is_older(&scenario);
+        let older = is_older(scenario);
         let restarted = |runtime: &str, options: &[&str]| {
             let line = [&["run", "-d", runtime, "-v", "/volume"], options, &WAIT].concat();
             let id = scenario.docker(line).exits(0).out();
-            after_a_restart(&scenario, id.trim())
+            after_a_restart(scenario, id.trim())
         };
         assert_eq!(restarted("--runtime=runc", &["--restart=always"]), (true, true));
         assert_eq!(restarted("--runtime=runsc", &["--restart=always"]), (older, true));
@@ -31,8 +31,8 @@ fn a_restart_must_lose_what_was_written() {
         // It is asked which release it is, and nothing is said where it does not hold.
         let rules: &[&str] = if older { &[] } else { &["restart"] };
         let line = [&["-d", "--restart=on-failure", "-v", "/volume"], &WAIT[..]].concat();
-        let id = ours(&scenario, rules, &line).exits(0).quietly().out();
-        assert_eq!(after_a_restart(&scenario, id.trim()), (older, true));
+        let id = ours(scenario, rules, &line).exits(0).quietly().out();
+        assert_eq!(after_a_restart(scenario, id.trim()), (older, true));
         // Nor where there is nothing to lose.
         for harmless in ["--restart=no", "--read-only"] {
             let line = ["--rm", "--restart=no", harmless, IMAGE, "true"];
@@ -40,7 +40,7 @@ fn a_restart_must_lose_what_was_written() {
         }
         let line = [&["-d", "--restart=always", "--read-only"], &WAIT[..]].concat();
         scenario.run(Form::Docker, line).exits(0).quietly();
-        remove_containers(&scenario);
+        remove_containers(scenario);
     });
 }
 
@@ -48,8 +48,8 @@ fn a_restart_must_lose_what_was_written() {
 fn docker_must_not_see_what_was_written() {
     // Nothing is said of it, as no argument shows it.
     shown(&["rootfs-writes"], |scenario| {
-        let older = is_older(&scenario);
-        let image = Kept::new(&scenario, "image", "committed");
+        let older = is_older(scenario);
+        let image = Kept::new(scenario, "image", "committed");
         for (runtime, sees) in [("runc", true), ("runsc", older)] {
             let option = format!("--runtime={runtime}");
             let line = [&["run", "-d", &option], &WAIT[..]].concat();
@@ -73,8 +73,8 @@ fn docker_must_not_see_what_was_written() {
             scenario.docker(["image", "rm", &image.name]).exits(0);
         }
         let line = [&["-d"], &WAIT[..]].concat();
-        ours(&scenario, &[], &line).exits(0).quietly();
-        remove_containers(&scenario);
+        ours(scenario, &[], &line).exits(0).quietly();
+        remove_containers(scenario);
     });
 }
 
@@ -121,12 +121,12 @@ fn noticed(scenario: &Scenario, words: &[&str], rules: &[&str]) -> String {
 #[test]
 fn changes_by_the_host_must_not_be_noticed() {
     shown(&["inotify"], |scenario| {
-        assert_eq!(noticed(&scenario, &["run", "--runtime=runc"], &[]), "outside");
-        assert_eq!(noticed(&scenario, &["run", "--runtime=runsc"], &[]), "inside");
+        assert_eq!(noticed(scenario, &["run", "--runtime=runc"], &[]), "outside");
+        assert_eq!(noticed(scenario, &["run", "--runtime=runsc"], &[]), "inside");
         let ours = ["sandbox", "run", "--quiet-rule=host-read"];
-        assert_eq!(noticed(&scenario, &ours, &["inotify"]), "inside");
+        assert_eq!(noticed(scenario, &ours, &["inotify"]), "inside");
         let quiet = [&ours[..], &["--quiet-rule=inotify"]].concat();
-        assert_eq!(noticed(&scenario, &quiet, &[]), "inside");
-        remove_containers(&scenario);
+        assert_eq!(noticed(scenario, &quiet, &[]), "inside");
+        remove_containers(scenario);
     });
 }

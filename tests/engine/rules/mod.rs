@@ -112,7 +112,7 @@ fn remove_containers(scenario: &Scenario) {
 #[test]
 fn ordinary_lines_must_be_silent() {
     shown(&[], |scenario| {
-        let data = Kept::new(&scenario, "volume", "data");
+        let data = Kept::new(scenario, "volume", "data");
         let volume = format!("{}:/data", data.name);
         let work = scenario.home().join("work");
         let (work, name) = (work.to_str().unwrap(), format!("{}-ordinary", scenario.name()));
@@ -152,7 +152,7 @@ fn ordinary_lines_must_be_silent() {
 #[test]
 fn volumes_of_others_must_be_silent_and_there() {
     shown(&[], |scenario| {
-        let data = Kept::new(&scenario, "volume", "data");
+        let data = Kept::new(scenario, "volume", "data");
         let name = format!("{}-from", scenario.name());
         let volume = format!("{}:/data", data.name);
         let write = ["run", "--runtime=runc", "--name", &name, "-v", &volume, "-v", "/mine", IMAGE];

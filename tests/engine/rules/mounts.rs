@@ -77,11 +77,11 @@ fn folders_of_the_hosts_system_must_not_be_writable() {
         ] {
             // Not every machine has one.
             if Path::new(folder).is_dir() {
-                assert_folder_guarded(&scenario, Path::new(folder), rule);
+                assert_folder_guarded(scenario, Path::new(folder), rule);
             }
         }
-        assert_guarded(&scenario, Path::new("/"), Path::new("/run"), "host-root");
-        assert_guarded(&scenario, Path::new("/usr"), Path::new("/usr/local/bin"), "host-system");
+        assert_guarded(scenario, Path::new("/"), Path::new("/run"), "host-root");
+        assert_guarded(scenario, Path::new("/usr"), Path::new("/usr/local/bin"), "host-system");
     });
 }
 
@@ -112,14 +112,14 @@ fn the_hosts_kernel_must_not_be_writable() {
 fn homes_and_credentials_must_not_be_writable() {
     shown(&["host-home", "credentials"], |scenario| {
         let home = scenario.home().to_owned();
-        assert_folder_guarded(&scenario, &home, "host-home");
+        assert_folder_guarded(scenario, &home, "host-home");
         let ssh = home.join(".ssh");
         let gcloud = home.join(".config/gcloud");
         for folder in [&ssh, &gcloud] {
             std::fs::create_dir_all(folder).unwrap();
         }
-        assert_folder_guarded(&scenario, &ssh, "credentials");
-        assert_guarded(&scenario, &home.join(".config"), &gcloud, "credentials");
+        assert_folder_guarded(scenario, &ssh, "credentials");
+        assert_guarded(scenario, &home.join(".config"), &gcloud, "credentials");
         // `~` is the shell's; where it is left, it is meant.
         scenario.run(Form::Docker, ["--rm", "-v=~/.ssh:/x", IMAGE, "true"]).exits(125).says("[credentials]");
         // The rest of a home is for work.
@@ -159,7 +159,7 @@ fn what_is_read_only_must_start_with_a_word() {
 #[test]
 fn the_hosts_shared_memory_must_not_be_shared() {
     shown(&["ipc-host"], |scenario| {
-        let mark = Mark::in_folder(&scenario, Path::new("/dev/shm"));
+        let mark = Mark::in_folder(scenario, Path::new("/dev/shm"));
         std::fs::write(&mark.0, "of the host\n").unwrap();
         let inside = format!("/dev/shm/{}", mark.name());
         let line = ["--rm", "--ipc=host", IMAGE, "cat", &inside];
@@ -209,7 +209,7 @@ fn volumes_that_are_folders_of_the_host_must_be_seen_through() {
         let home = scenario.home().to_owned();
         let device = format!("--opt=device={}", home.display());
         scenario.docker(["volume", "create", "--opt=type=none", "--opt=o=bind", &device, &volume]).exits(0);
-        let mark = Mark::in_folder(&scenario, &home);
+        let mark = Mark::in_folder(scenario, &home);
         let inside = format!("/x/{}", mark.name());
         let mount = format!("-v={volume}:/x");
         let line = ["--rm", &mount, IMAGE, "touch", &inside];

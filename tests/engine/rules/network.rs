@@ -44,7 +44,7 @@ fn a_shared_network_must_be_left_to_one() {
             let name = format!("{}-{runtime}", scenario.name());
             let runtime = format!("--runtime={runtime}");
             scenario.docker(["run", "-d", &runtime, "--name", &name, IMAGE, "sleep", "600"]).exits(0);
-            let mut had = of_container(&scenario, &name);
+            let mut had = of_container(scenario, &name);
             had.sort();
             assert_eq!(had, ["eth0", "lo"]);
             name
@@ -56,14 +56,14 @@ fn a_shared_network_must_be_left_to_one() {
         let outside = donor("runc");
         let network = join(&outside);
         scenario.docker(["run", "--runtime=runc", &network].iter().chain(&show)).exits(0);
-        assert_eq!(of_container(&scenario, &outside), ["lo", "eth0"]);
-        assert_eq!(joined(&scenario, &[&[network.as_str()], &show[..]].concat()), ["lo"]);
-        assert_eq!(of_container(&scenario, &outside), ["lo"]);
+        assert_eq!(of_container(scenario, &outside), ["lo", "eth0"]);
+        assert_eq!(joined(scenario, &[&[network.as_str()], &show[..]].concat()), ["lo"]);
+        assert_eq!(of_container(scenario, &outside), ["lo"]);
 
         // In gVisor it keeps it, and the other has nothing.
         let inside = donor("runsc");
-        assert_eq!(joined(&scenario, &[&[join(&inside).as_str()], &show[..]].concat()), ["lo"]);
-        let mut kept = of_container(&scenario, &inside);
+        assert_eq!(joined(scenario, &[&[join(&inside).as_str()], &show[..]].concat()), ["lo"]);
+        let mut kept = of_container(scenario, &inside);
         kept.sort();
         assert_eq!(kept, ["eth0", "lo"]);
     });
@@ -79,11 +79,11 @@ fn joined(scenario: &Scenario, line: &[&str]) -> Vec<String> {
 fn raw_sockets_must_be_refused() {
     shown(&["net-raw"], |scenario| {
         let Both { kernel, gvisor } =
-            compare(&scenario, &["net-raw"], &[IMAGE, "ping", "-c", "1", "-w", "5", "127.0.0.1"]);
+            compare(scenario, &["net-raw"], &[IMAGE, "ping", "-c", "1", "-w", "5", "127.0.0.1"]);
         kernel.exits(0);
         gvisor.exits(1).says("permission denied");
         let ask = ["--cap-add=NET_RAW", IMAGE, "sh", "-c", "ping -c 1 -w 5 127.0.0.1 2>&1"];
-        let Both { kernel, gvisor } = compare(&scenario, &["net-raw"], &ask);
+        let Both { kernel, gvisor } = compare(scenario, &["net-raw"], &ask);
         kernel.exits(0);
         let refused = gvisor.exits(1).quietly();
         assert!(refused.out().contains("permission denied"), "{refused}");
@@ -93,7 +93,7 @@ fn raw_sockets_must_be_refused() {
 #[test]
 fn dockers_resolver_must_be_out_of_reach() {
     shown(&["net-user-dns"], |scenario| {
-        let network = Kept::new(&scenario, "network", "net");
+        let network = Kept::new(scenario, "network", "net");
         scenario.docker(["network", "create", &network.name]).exits(0);
         let name = format!("{}-peer", scenario.name());
         let peer =
@@ -103,7 +103,7 @@ fn dockers_resolver_must_be_out_of_reach() {
         let line = ["--rm", "--network", &network.name, IMAGE, "sh", "-c", &ask];
         scenario.docker(["run", "--runtime=runc"].iter().chain(&line)).exits(0);
         let fixed = [&["--no-fix"], &line[..]].concat();
-        let refused = ours(&scenario, &["net-user-dns"], &fixed).exits(1).quietly();
+        let refused = ours(scenario, &["net-user-dns"], &fixed).exits(1).quietly();
         assert!(refused.out().contains("Connection refused"), "{refused}");
     });
 }

@@ -38,7 +38,7 @@ fn what_is_ignored_must_not_be_seen_inside() {
                 "-c",
                 TELL,
             ];
-            let both = compare(&scenario, &rules, &line);
+            let both = compare(scenario, &rules, &line);
             let [kernel, gvisor] = both.lines();
             let outside = |key| value(&kernel, key);
             let inside = |key| value(&gvisor, key);
@@ -73,7 +73,7 @@ fn what_is_ignored_must_not_be_seen_inside() {
 #[test]
 fn pinned_processors_must_be_counted() {
     shown(&["cpus"], |scenario| {
-        let Both { kernel, gvisor } = compare(&scenario, &[], &["--cpuset-cpus=0", IMAGE, "nproc"]);
+        let Both { kernel, gvisor } = compare(scenario, &[], &["--cpuset-cpus=0", IMAGE, "nproc"]);
         kernel.exits(0).prints("1\n");
         gvisor.exits(0).quietly().prints("1\n");
     });
@@ -85,7 +85,7 @@ fn processes_of_another_container_must_not_be_seen() {
         let name = format!("{}-other", scenario.name());
         scenario.docker(["run", "-d", "--runtime=runc", "--name", &name, IMAGE, "sleep", "600"]).exits(0);
         let pid = format!("--pid=container:{name}");
-        let Both { kernel, gvisor } = compare(&scenario, &["pid-host"], &[&pid, IMAGE, "ps"]);
+        let Both { kernel, gvisor } = compare(scenario, &["pid-host"], &[&pid, IMAGE, "ps"]);
         assert!(kernel.out().contains("sleep 600"), "{kernel}");
         assert!(!gvisor.clone().exits(0).quietly().out().contains("sleep 600"), "{gvisor}");
     });
@@ -98,7 +98,7 @@ fn a_seccomp_profile_must_be_applied_by_annotation_only() {
     shown(&["seccomp"], |scenario| {
         let profile = scenario.write("profile.json", profile);
         let profile = format!("--security-opt=seccomp={}", profile.display());
-        let Both { kernel, gvisor } = compare(&scenario, &["seccomp"], &[&profile, IMAGE, "mkdir", "/x"]);
+        let Both { kernel, gvisor } = compare(scenario, &["seccomp"], &[&profile, IMAGE, "mkdir", "/x"]);
         kernel.exits(1).says("Operation not permitted");
         gvisor.exits(0).quietly();
         // Docker 20.10 passes no annotations on.
@@ -116,7 +116,7 @@ fn memory_that_is_used_up_must_end_the_whole_sandbox() {
     shown(&["memory"], |scenario| {
         let line = ["--memory=32m", "--memory-swap=32m", IMAGE, "sh", "-c"];
         let line = [&line[..], &["tail /dev/zero 2> /dev/null; echo still here"]].concat();
-        let Both { kernel, gvisor } = compare(&scenario, &["memory"], &line);
+        let Both { kernel, gvisor } = compare(scenario, &["memory"], &line);
         kernel.exits(0).prints("still here\n");
         gvisor.exits(137).prints("");
     });
@@ -134,21 +134,21 @@ fn few_processes_must_not_be_enough_for_gvisor_itself() {
         }
         assert_lines(&died, died.err().split_inclusive('\n').next().unwrap(), &["pids-limit"]);
         // With what the rule still warns of it starts.
-        ours(&scenario, &["pids-limit"], &["--rm", "--pids-limit=99", IMAGE, "true"]).exits(0).quietly();
-        ours(&scenario, &[], &["--rm", "--pids-limit=100", IMAGE, "true"]).exits(0).quietly();
+        ours(scenario, &["pids-limit"], &["--rm", "--pids-limit=99", IMAGE, "true"]).exits(0).quietly();
+        ours(scenario, &[], &["--rm", "--pids-limit=100", IMAGE, "true"]).exits(0).quietly();
     });
 }
 
 #[test]
 fn the_setuid_bit_must_be_ignored() {
     shown(&["setuid"], |scenario| {
-        let image = Kept::new(&scenario, "image", "setuid");
+        let image = Kept::new(scenario, "image", "setuid");
         let make = "rm /bin/su && cp /bin/busybox /bin/su && chmod 4755 /bin/su && echo root::0:0::/:/bin/sh > \
                     /etc/passwd";
         scenario.docker(["run", "--runtime=runc", IMAGE, "sh", "-c", make]).exits(0);
         scenario.docker(["commit", &scenario.container(), &image.name]).exits(0);
         let line = ["--user=1000", "--entrypoint=su", &image.name, "-c", "id -u"];
-        let Both { kernel, gvisor } = compare(&scenario, &["setuid"], &line);
+        let Both { kernel, gvisor } = compare(scenario, &["setuid"], &line);
         kernel.exits(0).prints("0\n");
         gvisor.exits(1).prints("").says("must be suid to work properly");
         // The other way.
@@ -167,7 +167,7 @@ fn waiting(scenario: &Scenario, runtime: &str) -> String {
 #[test]
 fn docker_must_not_look_into_a_sandbox_nor_change_it() {
     shown(&["docker-top", "docker-update"], |scenario| {
-        let (outside, inside) = (waiting(&scenario, "runc"), waiting(&scenario, "runsc"));
+        let (outside, inside) = (waiting(scenario, "runc"), waiting(scenario, "runsc"));
         let top = |container: &str| scenario.docker(["top", container]).exits(0).out();
         let shows = |container: &str| top(container).contains("sleep 654");
         holds("docker-top", || {
@@ -185,7 +185,7 @@ fn docker_must_not_look_into_a_sandbox_nor_change_it() {
         holds("docker-update", || {
             update(&inside).exits(1).says("did not terminate successfully");
         });
-        remove_containers(&scenario);
+        remove_containers(scenario);
     });
 }
 

@@ -231,6 +231,8 @@ fn separated(list: &[u8]) -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
@@ -344,7 +346,7 @@ mod tests {
             for (at, step) in steps.iter().enumerate() {
                 let at = at + 2;
                 let below = if step == "/" { "" } else { step.as_str() };
-                table += &format!("{at} 1 8:1 {secret} /bound{at}{below} rw - ext4 disk rw\n");
+                writeln!(table, "{at} 1 8:1 {secret} /bound{at}{below} rw - ext4 disk rw").unwrap();
             }
             let secret_file = Path::new(&secret).join(rest.trim_start_matches('/'));
             for (at, step) in steps.iter().enumerate() {
