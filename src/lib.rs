@@ -55,7 +55,9 @@ fn dispatch(args: &[OsString]) -> u8 {
         return finish(plugin::metadata::print(), error::FAILURE);
     }
     // They live by their own arguments, and close what they were left: nothing may be opened before.
-    if let Call::Names(_) | Call::Prune(_) | Call::Prove(_) | Call::Minder(..) | Call::Witness = invocation.call {
+    if let Call::Names(_) | Call::Prune(_) | Call::Prove(_) | Call::Minder(..) | Call::Witness =
+        invocation.call
+    {
         inherited::close();
     }
     match &invocation.call {
