@@ -125,7 +125,7 @@ fn words(bind: &Bind, targets: &[PathBuf]) -> Option<Vec<OsString>> {
 }
 
 fn volume(device: &Path, target: &Path) -> OsString {
-    let flags = rustix::fs::statvfs(device).map(|about| about.f_flag).unwrap_or(StatVfsMountFlags::empty());
+    let flags = rustix::fs::statvfs(device).map_or(StatVfsMountFlags::empty(), |about| about.f_flag);
     let known = [
         (StatVfsMountFlags::NOSUID, "nosuid"),
         (StatVfsMountFlags::NODEV, "nodev"),

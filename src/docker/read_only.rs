@@ -70,7 +70,7 @@ pub fn targets(line: &RunLine) -> Vec<PathBuf> {
             let first = parts.next()?.to_vec();
             Some(parts.next().map_or(first, <[u8]>::to_vec))
         }
-        "mount" => Some(Fields::read(value)?.target),
+        "mount" => Some(Fields::read(value)?.read.target),
         "tmpfs" => Some(value.as_bytes().splitn(2, |&byte| byte == b':').next()?.to_vec()),
         _ => None,
     };
@@ -158,6 +158,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 }
 
 /// What an option says, if it mounts a path read-only.
+#[derive(Default)]
 struct Read {
     source: Vec<u8>,
     target: Vec<u8>,
@@ -199,30 +200,20 @@ fn volume(value: &OsStr) -> Option<Read> {
 /// Of `--mount type=bind,…`.
 fn mount(value: &OsStr) -> Option<Read> {
     let fields = Fields::read(value)?;
-    (fields.kind == b"bind" && fields.read_only).then_some(Read {
-        source: fields.source,
-        target: fields.target,
-        recursive: fields.recursive,
-        creates_source: fields.creates_source,
-        is_special: fields.is_special,
-    })
+    (fields.kind == b"bind" && fields.read_only).then_some(fields.read)
 }
 
 /// Source: `MountOpt.Set` in docker/cli's `opts/mount.go`.
-#[derive(Default)]
 struct Fields {
     kind: Vec<u8>,
-    source: Vec<u8>,
-    target: Vec<u8>,
     read_only: bool,
-    recursive: bool,
-    creates_source: bool,
-    is_special: bool,
+    read: Read,
 }
 
 impl Fields {
     fn read(value: &OsStr) -> Option<Self> {
-        let mut all = Self { kind: b"volume".to_vec(), recursive: true, ..Self::default() };
+        let (mut kind, mut read_only) = (b"volume".to_vec(), false);
+        let mut read = Read { recursive: true, ..Read::default() };
         for field in csv::fields(value.as_bytes())? {
             let (key, value) = match field.iter().position(|&byte| byte == b'=') {
                 Some(equals) => (&field[..equals], Some(&field[equals + 1..])),
@@ -232,19 +223,19 @@ impl Fields {
                 value.is_none_or(|value| matches!(value, b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True"));
             let value = value.unwrap_or_default();
             match key.trim_ascii().to_ascii_lowercase().as_slice() {
-                b"type" => all.kind = value.trim_ascii().to_ascii_lowercase(),
-                b"source" | b"src" => all.source = value.to_vec(),
-                b"target" | b"dst" | b"destination" => all.target = value.to_vec(),
-                b"readonly" | b"ro" => all.read_only = on,
-                b"bind-nonrecursive" => all.recursive = !on,
-                b"bind-recursive" => all.recursive = value != b"disabled",
-                b"bind-create-src" => all.creates_source = on,
+                b"type" => kind = value.trim_ascii().to_ascii_lowercase(),
+                b"source" | b"src" => read.source = value.to_vec(),
+                b"target" | b"dst" | b"destination" => read.target = value.to_vec(),
+                b"readonly" | b"ro" => read_only = on,
+                b"bind-nonrecursive" => read.recursive = !on,
+                b"bind-recursive" => read.recursive = value != b"disabled",
+                b"bind-create-src" => read.creates_source = on,
                 b"consistency" => {}
-                b"bind-propagation" => all.is_special |= !matches!(value, b"private" | b"rprivate"),
-                _ => all.is_special = true,
+                b"bind-propagation" => read.is_special |= !matches!(value, b"private" | b"rprivate"),
+                _ => read.is_special = true,
             }
         }
-        Some(all)
+        Some(Self { kind, read_only, read })
     }
 }
 
