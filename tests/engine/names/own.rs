@@ -38,6 +38,7 @@ fn own_names_must_be_right_before_the_address_is_known() {
         // It covets all that the sandbox can be called beforehand.
         let peer =
             network.peer("db", &["--network-alias=me.here", "--network-alias=me", "--network-alias", &name]);
+        let other = network.peer("other", &[]);
         let gate = hold_back(&scenario);
         // Listens where its own name says that it is.
         let say = "cat /etc/hosts; echo END; mkdir -p /tmp/w; echo mine > /tmp/w/index.html
@@ -64,7 +65,7 @@ fn own_names_must_be_right_before_the_address_is_known() {
         for own in ["me.here", "me", &name, &id[..12]] {
             wait_until(&format!("it reaches itself at {own}"), || get(&name, own));
         }
-        wait_until("the peer reaches it", || get(&peer, &name));
+        wait_until("others reach it", || get(&other, &name));
         // The address follows.
         std::fs::write(gate, "").unwrap();
         let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";

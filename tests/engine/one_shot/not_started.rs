@@ -13,21 +13,21 @@ fn a_gvisor_that_does_not_start_must_be_told_from_a_command_that_is_not_there() 
     let absent = |runtime: &str| works.replace(&format!("{{\"path\": \"{program}\"}}"), runtime);
     // A sandbox whose parts are of another release dies, and says why to a log only: its runsc here says what Docker says then.
     let mixed = own.engine.dir.join("mixed");
-    std::fs::create_dir_all(mixed.join("gvisor-bin")).unwrap();
-    std::fs::copy(own.engine.dir.join("root/usr/bin/runsc"), mixed.join("runsc")).unwrap();
-    std::fs::write(mixed.join("gvisor-bin/gvisor_sentry"), "release-20260701.0").unwrap();
+    std::fs::create_dir_all(mixed.join("opt/gvisor-bin")).unwrap();
+    std::fs::copy(own.engine.dir.join("root/usr/bin/runsc"), mixed.join("opt/runsc")).unwrap();
+    std::fs::write(mixed.join("opt/gvisor-bin/gvisor_sentry"), "release-20260701.0").unwrap();
     let died = "creating container: cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF";
     let script = format!(
         "#!/bin/sh\ncase \" $* \" in *' create '*)\n    while [ \"$1\" != --log ]; do shift; done\n    \
          echo '{{\"level\":\"error\",\"msg\":\"{died}\",\"time\":\"2026-01-01T00:00:00Z\"}}' >>\"$2\"\n    \
-         exit 128 ;;\nesac\nexec {}/runsc \"$@\"\n",
+         exit 128 ;;\nesac\nexec {}/opt/runsc \"$@\"\n",
         mixed.display()
     );
-    std::fs::write(mixed.join("started"), script).unwrap();
-    std::fs::set_permissions(mixed.join("started"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(mixed.join("runsc"), script).unwrap();
+    std::fs::set_permissions(mixed.join("runsc"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let rows = [
         (
-            absent(&format!("{{\"path\": \"{}/started\"}}", mixed.display())),
+            absent(&format!("{{\"path\": \"{}/runsc\"}}", mixed.display())),
             "parts of different gVisor releases",
         ),
         (absent("{\"path\": \"/nope/runsc\"}"), "does not exist on the daemon's host"),
