@@ -66,9 +66,16 @@ pub(super) fn cold(
         ends_with_report: false,
     };
     let mut ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
-    if ended.report.is_none() && ended.code.is_some_and(aftermath::may_be_dockers) && ended.came_to_nothing()
+    if let Some(code) = ended.code.filter(|&code| aftermath::may_be_dockers(code))
+        && ended.report.is_none()
+        && ended.came_to_nothing()
     {
-        find_out(context, prepared, &line, &name, began, word.is_some(), inbox, &mut ended);
+        // A guard that reports would have.
+        if word.is_some() {
+            ended.code = Some(REFUSED);
+        }
+        let failed = Failed { line: &line, name: &name, began, code };
+        find_out(context, prepared, &failed, inbox, &mut ended);
     }
     if ended.code == Some(REFUSED) && ended.report.is_none() {
         prepared.forget();
@@ -76,30 +83,31 @@ pub(super) fn cold(
     Ok((ended, name))
 }
 
+/// A start that Docker ended with a code that may be its own.
+struct Failed<'a> {
+    line: &'a [OsString],
+    /// The container's.
+    name: &'a str,
+    began: SystemTime,
+    code: u8,
+}
+
 /// Whether the command was started, where Docker's code does not tell, and if it was not, what gVisor has to do with that.
 fn find_out(
     context: &Context,
     prepared: &Prepared,
-    line: &[OsString],
-    name: &str,
-    began: SystemTime,
-    said_nothing: bool,
+    failed: &Failed<'_>,
     inbox: &Inbox,
     ended: &mut Ended,
 ) {
-    let Some(code) = ended.code else { return };
-    // A guard that reports would have.
-    if said_nothing {
-        ended.code = Some(REFUSED);
-    }
-    let Ok(line) = RunLine::parse(line, &Flags::run()) else { return };
+    let Ok(line) = RunLine::parse(failed.line, &Flags::run()) else { return };
     let start = aftermath::Start {
         line: &line,
-        container: Some(name),
+        container: Some(failed.name),
         runtime: prepared.runtime.as_deref().unwrap_or_default(),
         remembered: prepared.relied_on(),
-        began,
-        code,
+        began: failed.began,
+        code: failed.code,
     };
     let docker = &prepared.docker;
     let Some(made) = aftermath::never_started(docker, &start) else { return };

@@ -295,7 +295,7 @@ fn check_workdir(workdir: &Path, mounts: &[Folder]) -> Result<(), Error> {
         return Ok(());
     }
     let there = workdir.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(Path::new("/"));
-    let Some(folder) = mounts.iter().filter(|folder| there.starts_with(&folder.path)).last() else {
+    let Some(folder) = mounts.iter().rfind(|folder| there.starts_with(&folder.path)) else {
         return Ok(());
     };
     let real = |path: &Path| path.canonicalize().ok();

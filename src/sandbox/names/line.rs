@@ -71,7 +71,7 @@ impl Line {
         let mut read = Self { networks, ..Self::default() };
         for option in line.options() {
             if option.name == "cidfile" {
-                read.id_file = option.value.unwrap_or_default().to_owned();
+                option.value.unwrap_or_default().clone_into(&mut read.id_file);
             }
             let Some(text) = option.value.unwrap_or_default().to_str() else { continue };
             read.take(option.name, text);
@@ -85,7 +85,7 @@ impl Line {
             "hostname" => self.own.hostname = Some(value).filter(|name| !name.is_empty()),
             // Docker takes the slash that it shows before each name.
             "name" => {
-                self.own.name = Some(text.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty())
+                self.own.name = Some(text.trim_start_matches('/').to_owned()).filter(|name| !name.is_empty());
             }
             "domainname" => self.own.domainname = Some(value).filter(|name| !name.is_empty()),
             "link" => self.own.links.push(link(text)),
