@@ -135,7 +135,9 @@ stop_podman() { # stop_podman DIR
         # shellcheck disable=SC2046 # A list of numbers.
         kill -KILL $(podman_processes "$1") 2>/dev/null || :
     done
-    # The group above its containers, if nobody else's are in it.
-    rmdir /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent 2>/dev/null || :
+    # Its groups are empty by now. Those that are not are another podman's, and stay.
+    for group in /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent; do
+        if [ -d "$group" ]; then find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || :; fi
+    done
     rm -rf "$1"
 }
