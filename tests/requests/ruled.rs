@@ -53,6 +53,10 @@ fn asks_for(create: &Value, id: &str) -> bool {
         "annotation-gvisor" => host["Annotations"].as_object().is_some_and(|all| {
             all.keys().any(|key| key.starts_with("dev.gvisor.") || key.starts_with("io.kubernetes.cri"))
         }),
+        // `--gpus`, and a device by its vendor's name, are requests; the others are paths.
+        "gpu-driver" => ["Devices", "DeviceRequests"]
+            .iter()
+            .any(|list| host[list].as_array().is_some_and(|list| !list.is_empty())),
         // Which ones, and whether rightly, is what `mounts.rs` is about.
         _ => mounts(),
     }
