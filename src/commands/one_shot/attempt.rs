@@ -93,13 +93,7 @@ struct Failed<'a> {
 }
 
 /// Whether the command was started, where Docker's code does not tell, and if it was not, what gVisor has to do with that.
-fn find_out(
-    context: &Context,
-    prepared: &Prepared,
-    failed: &Failed<'_>,
-    inbox: &Inbox,
-    ended: &mut Ended,
-) {
+fn find_out(context: &Context, prepared: &Prepared, failed: &Failed<'_>, inbox: &Inbox, ended: &mut Ended) {
     let Ok(line) = RunLine::parse(failed.line, &Flags::run()) else { return };
     let start = aftermath::Start {
         line: &line,

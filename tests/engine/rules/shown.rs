@@ -12,9 +12,12 @@ use docker_sandbox::gvisor::rules;
 
 use crate::stage::{Engine, Engines, Scenario};
 
+/// A rule, and why it no longer holds.
+type Fact = (String, Result<(), String>);
+
 thread_local! {
-    /// What was found of the given gVisor: a rule, and why it no longer holds.
-    static GIVEN: RefCell<Option<Vec<(String, Result<(), String>)>>> = const { RefCell::new(None) };
+    /// What was found of the given gVisor.
+    static GIVEN: RefCell<Option<Vec<Fact>>> = const { RefCell::new(None) };
 }
 
 /// Shows on every engine what `rules` are about.

@@ -109,16 +109,17 @@ impl OwnEngine {
         // Nobody may have waited for it yet, and then it counts as a daemon that runs.
         std::fs::remove_file(self.engine.dir.join("docker.pid")).unwrap();
         let log = std::fs::File::options().append(true).open(self.engine.dir.join("dockerd.log")).unwrap();
-        Command::new("setsid")
-            .args(["nsenter", &held("mount", &mounts), &held("net", &network)])
+        let started = Command::new("setsid")
+            .args(["--fork", "nsenter", &held("mount", &mounts), &held("net", &network)])
             .args(line)
             .env_clear()
             .envs(environment.iter().filter_map(|variable| variable.split_once('=')))
             .stdin(std::process::Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
-            .spawn()
+            .status()
             .unwrap();
+        assert!(started.success(), "the daemon is started again: {started}");
         wait_until("the daemon answers again", || self.engine.answers());
     }
 
