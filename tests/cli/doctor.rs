@@ -73,6 +73,7 @@ docker run --runtime=runsc img
 docker events --since [..] --until [..] --filter type=container --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.image}}'
 docker container inspect --format '{{.State.Error}}' aaa
 docker context inspect --format '{{.Endpoints.docker.Host}}'
+docker context inspect --format '{{.Endpoints.docker.Host}}'
 
 "#]]);
 }

@@ -170,7 +170,9 @@ fn a_network_of_ours_that_nobody_uses_goes() {
     let on = json!({"Networks": {"net-b": {"NetworkID": ""}}});
     daemon(&test, &[Container::ours("aa", "made", "run").with("NetworkSettings", on).ended(90)]);
     let network = |id: &str, name: &str, labels: serde_json::Value, on: serde_json::Value, created: &str| {
-        json!({"Id": id, "Name": name, "Created": created, "Labels": labels, "Containers": on}).to_string()
+        let options = json!({"com.docker.network.bridge.enable_icc": "false"});
+        json!({"Id": id, "Name": name, "Created": created, "Labels": labels, "Containers": on, "Driver": "bridge", "Options": options})
+            .to_string()
     };
     let ours = json!({"docker-sandbox.id": "x", "docker-sandbox.owner": "0"});
     let then = "2020-01-01T00:00:00Z";

@@ -132,7 +132,7 @@ fn a_missing_binary_is_explained() {
             "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/io.containerd.runtime.v2.task/moby/x/log.json: no such file or directory): fork/exec /usr/local/bin/runsc: no such file or directory: unknown"
         ),
         str![[r#"
-Why: the registered path of runsc does not exist on the daemon's host
+Why: the registered runsc does not exist on the daemon's host
 Register it where it is, and reload:
     sudo runsc install
     sudo systemctl reload docker

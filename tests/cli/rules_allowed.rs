@@ -115,8 +115,8 @@ exit 125
 --- stderr
 docker sandbox: `--allow=host-etcetera` on the command line: `host-etcetera` is no rule
 
-deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
+others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
 
 hint: name one of these; `deny` is what can be allowed:
     --allow=RULE
@@ -127,8 +127,8 @@ exit 125
 --- stderr
 docker sandbox: `--quiet-rule=all` on the command line: `all` is no rule
 
-deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
+others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
 
 hint: name one of these; `deny` is what can be allowed:
     --allow=RULE
@@ -139,8 +139,8 @@ exit 125
 --- stderr
 docker sandbox: `--allow=net-host` on the command line: `net-host` forbids nothing; `quiet-rule` silences it
 
-deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
+others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
 
 hint: name one of these; `deny` is what can be allowed:
     --allow=RULE
@@ -151,8 +151,8 @@ exit 125
 --- stderr
 docker sandbox: `--allow=\u{1b}[2J` on the command line: `\u{1b}[2J` is no rule
 
-deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
+others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
 
 hint: name one of these; `deny` is what can be allowed:
     --allow=RULE

@@ -129,6 +129,7 @@ started
 docker info --format '{{json .Runtimes}}'
 docker context inspect --format '{{.Endpoints.docker.Host}}'
 docker info --format '{{json .DockerRootDir}}'
+docker context inspect --format '{{.Endpoints.docker.Host}}'
 docker run -v ./settings:/x --runtime=runsc img
 
 "#]]);
