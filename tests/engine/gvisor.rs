@@ -66,7 +66,7 @@ fn no_spelling_of_the_runtime_must_lead_out_of_gvisor() {
         &["--runtime", "", IMAGE],
         &["--runtime=runc", "--runtime=", IMAGE],
         &["-e", "--runtime=runc", IMAGE],
-        &["-itv", "/opt:/a", "-e=--runtime=runc", "-it=false", IMAGE],
+        &["-itv", "/srv:/a", "-e=--runtime=runc", "-it=false", IMAGE],
         &["--runtime=runsc", "--", IMAGE],
         &["--runtime=", "-l", "a=b", "--", IMAGE, "--runtime=runc"],
     ];

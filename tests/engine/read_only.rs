@@ -4,10 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::stage::attack::{Target, attacker};
-use crate::stage::{Form, IMAGE, Outcome, Scenario};
-
-/// Those that have gVisor.
-const ENGINES: [&str; 2] = ["bookworm", "trixie"];
+use crate::stage::{Engines, Form, IMAGE, Outcome, Scenario};
 
 fn attack(scenario: &Scenario, options: &[&str], places: &[&str]) -> Outcome {
     let program = format!("-v={}:/program:ro", attacker().parent().unwrap().display());
@@ -28,7 +25,7 @@ fn volumes(scenario: &Scenario) -> Vec<String> {
 
 #[test]
 fn a_folder_that_is_mounted_read_only_must_stay_as_it_is() {
-    for engine in ENGINES {
+    for engine in Engines::PACKAGED {
         let scenario = Scenario::on(engine);
         let target = Target::below(scenario.home());
         let path = target.path.display();
@@ -53,7 +50,7 @@ fn a_folder_that_is_mounted_read_only_must_stay_as_it_is() {
 
 #[test]
 fn what_is_mounted_below_a_folder_must_stay_as_it_is_and_be_seen() {
-    for engine in ENGINES {
+    for engine in Engines::PACKAGED {
         let scenario = Scenario::on(engine);
         let target = Target::below(scenario.home());
         let mounted = Mounted::bind(&scenario, &target.path, &scenario.home().join("top/below it, too"));
@@ -75,7 +72,7 @@ fn what_is_mounted_below_a_folder_must_stay_as_it_is_and_be_seen() {
 
 #[test]
 fn what_is_in_a_single_file_must_stay_as_it_is() {
-    for engine in ENGINES {
+    for engine in Engines::PACKAGED {
         let scenario = Scenario::on(engine);
         let target = Target::below(scenario.home());
         let file = format!("-v={}:/f:ro", target.path.join("file").display());

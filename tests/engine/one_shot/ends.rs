@@ -122,7 +122,7 @@ fn ends_by_itself(engine: &str) {
     // Who is dead counts no more.
     place.settings(&[("max-concurrent", "1")]);
     place.run(&["--", "true"]).exits(0);
-    wait_until("the sandboxes are gone", || place.sandboxes().is_empty());
+    wait_until("the sandboxes are gone", || place.left().is_empty());
     place.wait_until_over();
 }
 

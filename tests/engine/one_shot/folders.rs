@@ -1,5 +1,6 @@
 //! What a command sees of the folders here, and what it can do to them.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -24,17 +25,18 @@ fn repository(folder: &Path) {
     git(folder, &["commit", "--quiet", "-m", "first"]);
 }
 
-/// All files below `folder`, each with its content; links are not followed.
+/// All files below `folder`, each with its mode and its content; links are not followed.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        if entry.file_type().unwrap().is_dir() {
-            found.push((path.display().to_string(), Vec::new()));
+        let (path, about) = (entry.path(), entry.metadata().unwrap());
+        let mut held = format!("{:o} ", about.mode()).into_bytes();
+        if about.is_dir() {
             found.extend(files(&path));
         } else {
-            found.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));
+            held.extend(std::fs::read(&path).unwrap_or_default());
         }
+        found.push((path.display().to_string(), held));
     }
     found.sort();
     found
@@ -44,7 +46,8 @@ fn names(files: &[(String, Vec<u8>)]) -> Vec<&str> {
     files.iter().map(|(name, _)| name.as_str()).collect()
 }
 
-/// Tries all that would bring a program into what git starts, at `git`, and says what worked.
+/// Tries all that would bring a program into what git starts, at `git`, and says what worked. Of a changed mode gVisor says that
+/// it worked, though the host's kernel refused: only the host tells.
 fn attack(git: &str) -> String {
     format!(
         r"exec 2>/dev/null; g={git}; mkdir -p /tmp/evil/hooks; echo '#!/bin/sh' >/tmp/evil/hooks/pre-commit
@@ -57,7 +60,7 @@ fn attack(git: &str) -> String {
         mv $g/config $g/other && echo moves config
         rm -rf $g/hooks; test -e $g/hooks || echo removes hooks
         rm -f $g/config; test -e $g/config || echo removes config
-        chmod 777 $g/config && echo changes config; chmod 777 $g/hooks && echo changes hooks
+        chmod 777 $g/config; chmod 777 $g/hooks
         echo ../evil >$g/commondir && echo names another one; mv new $g/commondir && echo puts another name
         rm $g/commondir && echo removes the name; mv $g .other && echo moves the repository
         rm -f new; echo end"
@@ -73,7 +76,7 @@ fn what_git_starts_must_stay_as_it_is() {
         let seen = place.same(&["--write", "--", "sh", "-c", &attack(".git")], b"");
         assert_eq!(String::from_utf8_lossy(&seen.stdout), "end\n");
         let mut after = files(&place.work());
-        after.retain(|(name, content)| !(name.ends_with("/.git/commondir") && content == b".\n"));
+        after.retain(|(name, content)| !(name.ends_with("/.git/commondir") && content.ends_with(b" .\n")));
         assert!(after == before, "{:?}", names(&after));
         // What a commit writes can be written.
         let script = "echo new >file && echo x >.git/index.lock && mv .git/index.lock .git/other && mkdir .git/objects/ff && \
@@ -124,7 +127,7 @@ fn what_git_starts_in_a_submodule_must_stay_as_it_is() {
     let seen = place.same(&["--write", "--", "sh", "-c", script], b"");
     assert_eq!(String::from_utf8_lossy(&seen.stdout), "end\n");
     let mut after = files(&place.work());
-    after.retain(|(name, content)| !(name.ends_with("/commondir") && content == b".\n"));
+    after.retain(|(name, content)| !(name.ends_with("/commondir") && content.ends_with(b" .\n")));
     let is_gits =
         |file: &&(String, Vec<u8>)| file.0.contains("/work/.git/") || file.0.ends_with("/lib/sub/.git");
     assert!(after.iter().filter(is_gits).eq(before.iter().filter(is_gits)), "{:?}", names(&after));
@@ -145,7 +148,7 @@ fn discarded_writes_must_not_be_there_afterwards() {
         let out = String::from_utf8_lossy(&seen.stdout).into_owned();
         assert!(out.starts_with("new\ninner\nmore\nfile\nmade\nrenamed\n"), "{seen:?}");
         let mut after = files(&place.work());
-        after.retain(|(name, content)| !(name.ends_with("/.git/commondir") && content == b".\n"));
+        after.retain(|(name, content)| !(name.ends_with("/.git/commondir") && content.ends_with(b" .\n")));
         assert!(after == before, "{:?}", names(&after));
         place.wait_until_over();
     }

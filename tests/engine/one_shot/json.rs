@@ -72,7 +72,7 @@ fn an_object_must_say_all_of_a_command() {
             "runtime": "runsc",
             "sandboxed": true,
             "limits": {"cpus": 2.0, "memory": 4 * gib, "memory_swap": 4 * gib, "pids_limit": 512, "disk": null,
-                "timeout_ms": 300_000, "max_output": 16 << 20},
+                "timeout_ms": 300_000, "max_output": 16 << 20, "enforced": true},
             "error": null,
         });
         assert_eq!((code, report), (Some(3), expected));
