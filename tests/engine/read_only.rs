@@ -25,7 +25,7 @@ fn volumes(scenario: &Scenario) -> Vec<String> {
 
 #[test]
 fn a_folder_that_is_mounted_read_only_must_stay_as_it_is() {
-    for engine in Engines::PACKAGED {
+    for engine in Engines::RELEASES {
         let scenario = Scenario::on(engine);
         let target = Target::below(scenario.home());
         let path = target.path.display();
@@ -50,7 +50,7 @@ fn a_folder_that_is_mounted_read_only_must_stay_as_it_is() {
 
 #[test]
 fn what_is_mounted_below_a_folder_must_stay_as_it_is_and_be_seen() {
-    for engine in Engines::PACKAGED {
+    for engine in Engines::RELEASES {
         let scenario = Scenario::on(engine);
         let target = Target::below(scenario.home());
         let mounted = Mounted::bind(&scenario, &target.path, &scenario.home().join("top/below it, too"));
@@ -72,7 +72,7 @@ fn what_is_mounted_below_a_folder_must_stay_as_it_is_and_be_seen() {
 
 #[test]
 fn what_is_in_a_single_file_must_stay_as_it_is() {
-    for engine in Engines::PACKAGED {
+    for engine in Engines::RELEASES {
         let scenario = Scenario::on(engine);
         let target = Target::below(scenario.home());
         let file = format!("-v={}:/f:ro", target.path.join("file").display());

@@ -21,6 +21,8 @@ pub(crate) struct Engines(&'static [&'static str]);
 impl Engines {
     /// All that have gVisor.
     pub(crate) const ALL: Self = Self(&["bookworm", "trixie", "sid", "sid-store", "given"]);
+    /// One for each release of Docker, for what takes long: `sid` differs from `sid-store` by its image store alone.
+    pub(crate) const RELEASES: Self = Self(&["bookworm", "trixie", "sid-store", "given"]);
     /// Those of Debian's stable releases: Docker 20.10 and 26.1.
     pub(crate) const PINNED: Self = Self(&["bookworm", "trixie"]);
     /// Those of a suite that moves, with the classic image store and with containerd's: Docker 28.5 or newer.
