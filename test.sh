@@ -112,8 +112,16 @@ report_absent() {
     done >&2
 }
 
+# What was found of a gVisor that was given, rule by rule.
+report_given() {
+    [ -e "$work/given/rules.txt" ] || return 0
+    printf '\nThe rules, with the runsc that was given:\n'
+    sort -u "$work/given/rules.txt" | sed 's/^/    /'
+} >&2
+
 cleanup() {
     status=$?
+    report_given
     stop_engines
     report_absent
     if [ "$status" = 0 ]; then rm -rf "$work"; else printf 'test.sh: what is left to look at: %s\n' "$work" >&2; fi
