@@ -187,7 +187,8 @@ fn the_failed_checks_must_come_first_in_the_summary_and_end_with_commands() {
     assert!(summary.starts_with("FAIL  "), "{seen}");
     assert!(summary.rfind("\nFAIL  ").unwrap() < summary.find("\nwarn  ").unwrap(), "{seen}");
     let config = scenario.engine.dir.join("daemon.json");
-    let fix = format!("\n          sudo runsc install --config_file={} -- --network=host\n", config.display());
+    let fix =
+        format!("\n          sudo runsc install --config_file={} -- --network=host\n", config.display());
     assert!(summary.contains(&fix), "{seen}");
     assert!(summary.contains("a sandbox starts, and is gVisor ("), "{seen}");
 }

@@ -97,10 +97,10 @@ fn the_socket_and_one_annotation_must_hand_over_the_host_and_be_stopped() {
     let line = words(&[&["--allow=socket-mount".to_owned()], &closed]);
     let seen = scenario.run(Form::Docker, &line).says("[socket-mount, allowed by `--allow=socket-mount`");
     assert!(!seen.status.success() && seen.out().is_empty(), "{seen}");
-    // Both, in plain words: the rules are what stops it.
+    // Both, in plain words: the rules are what stops it. The third line is about the mode of the single file.
     let line = words(&[&["--allow=socket-mount,annotation-gvisor".to_owned()], &escape]);
     let seen = scenario.run(Form::Docker, &line).exits(0).prints("of the host\n");
-    assert_eq!(seen.err().matches("docker sandbox: warning: ").count(), 2, "{seen}");
+    assert_eq!(seen.err().matches("docker sandbox: warning: ").count(), 3, "{seen}");
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn sources() -> Vec<String> {
         let name = path.to_str().unwrap();
         path.extension().is_some_and(|extension| extension == "rs")
             && name != "rules/mod.rs"
-            && (name.starts_with("rules/") || matches!(name, "names.rs" | "rootless.rs"))
+            && (name.starts_with("rules/") || matches!(name, "names.rs" | "read_only.rs" | "rootless.rs"))
     };
     paths.iter().filter(about_rules).map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
