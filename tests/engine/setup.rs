@@ -119,7 +119,8 @@ fn an_upgrade_must_keep_arguments_and_be_undone_to_what_was_before_the_first() {
     std::fs::write(source.join("gvisor-bin/part"), "a newer part\n").unwrap();
     site.setup(["--from".as_ref(), source.as_os_str(), "--yes".as_ref()]).exits(0);
     let config = std::fs::read_to_string(site.config()).unwrap();
-    assert!(config.contains("\"runtimeArgs\": [\"--debug=false\"]"), "{config}");
+    // What makes read-only mounts of this release safe is added, once.
+    assert!(config.contains("\"runtimeArgs\": [\"--debug=false\", \"--directfs=false\"]"), "{config}");
     assert_eq!(std::fs::read_to_string(site.path("opt/gvisor-bin/part")).unwrap(), "a newer part\n");
     site.undo().exits(0).says("is the previous one");
     assert_eq!(site.files(), before);

@@ -36,13 +36,15 @@ pub fn ask(program: &Path, docker: &Docker, runtime: &str, limit: Duration) -> a
         .args(docker.globals())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        // Nobody reads it, and where there is no /dev/null there is nothing else to give.
+        .stderr(Stdio::piped())
         // The image is ours, made for the daemon's processor, and signed by nobody.
         .env_remove("DOCKER_CONTENT_TRUST")
         .env_remove("DOCKER_DEFAULT_PLATFORM")
         .process_group(0)
         .spawn()
         .context("no process can be started that proves the runtime")?;
+    drop(child.stderr.take());
     let mut text = Vec::new();
     let read = child.stdout.take().map(|mut stdout| stdout.read_to_end(&mut text));
     read.transpose().context("cannot read what was proven")?;

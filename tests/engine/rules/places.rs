@@ -160,7 +160,7 @@ fn what_this_engine_keeps_and_runs_must_not_be_writable() {
         let mount = format!("-v={}:/m:ro", engine.join("data").display());
         let seen =
             scenario.run(Form::Docker, ["--rm", &mount, IMAGE, "ls", "/m"]).exits(0).says("[host-read]");
-        assert!(seen.out().contains("overlay2") || seen.out().contains("vfs"), "{seen}");
+        assert!(seen.out().lines().any(|name| name == "containers"), "{seen}");
     });
 }
 
