@@ -218,9 +218,13 @@ fn compare(words: &[OsString], verdict: Verdict, create: &Value, bench: &Bench) 
     let asked = words.iter().any(|word| word.to_string_lossy().starts_with("--use-api-socket"));
     let made: BTreeSet<Made> = made(create)
         .into_iter()
-        .map(|made| match made == usual && asked && !read.contains(&usual) {
-            true => Made::Bind { path: bench.folder().join("docker.sock"), read_only: false },
-            false => made,
+        .map(|made| {
+            let is_usual = asked && made == usual && !read.contains(&usual);
+            if is_usual {
+                Made::Bind { path: bench.folder().join("docker.sock"), read_only: false }
+            } else {
+                made
+            }
         })
         .collect();
     if let Some(missed) = made.difference(&read).next() {
