@@ -1,0 +1,247 @@
+//! Views and changes on disk: one directory each, from before the command starts until nothing of it waits any more.
+//!
+//! ```text
+//! ID/record.json   what it is of, and what became of each change: written before the first one is applied
+//! ID/lock          held by whoever works on it; the kernel lets go of it when that process ends
+//! ID/N/upper       what the command wrote to the N-th directory (an overlay), or
+//! ID/N/copy        the directory as the command left it, with seen.json, or
+//! ID/N/kept        what waits of it
+//! work/N           overlayfs's own directories. Docker's root leaves files in them that only the next mount removes, so they are
+//!                  used again instead of being removed
+//! ```
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::tree::Time;
+use super::{Change, path_text};
+use crate::sandbox::private_file;
+use crate::ui::shown;
+
+/// How long changes wait for somebody before `prune` and later commands remove them.
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+const RECORD: &str = "record.json";
+
+/// The views of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    base: PathBuf,
+}
+
+/// What is known of one view.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The project's directory.
+    #[serde(with = "path_text")]
+    pub(crate) project: PathBuf,
+    /// The command, as text that is harmless to a terminal.
+    pub(crate) command: String,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+    pub(crate) phase: Phase,
+    /// The user id that the command ran as.
+    pub(crate) owner: u32,
+    pub(crate) roots: Vec<Root>,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    /// The command runs, or waits to be started.
+    Running,
+    /// The changes are listed, and are being applied.
+    Applying,
+    /// What is left waits for somebody.
+    Waiting,
+}
+
+/// A directory that the command may write to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Root {
+    /// On the host, and in the container.
+    #[serde(with = "path_text")]
+    pub(crate) path: PathBuf,
+    /// Device and inode.
+    pub(crate) identity: (u64, u64),
+    /// Where what the command left is.
+    pub(crate) holds: Holds,
+    /// When the command began.
+    pub(crate) since: Time,
+    /// overlayfs's own directory.
+    pub(crate) work: Option<u32>,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What is in the directory of a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Holds {
+    /// Differences, as overlayfs writes them.
+    Upper,
+    /// Everything.
+    Copy,
+    /// Changes that wait.
+    Kept,
+}
+
+impl Holds {
+    /// The name of the directory.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Upper => "upper",
+            Self::Copy => "copy",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// One view that nobody else works on.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: String,
+    pub(crate) directory: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// Those below `data`, our directory for what is to stay.
+    pub(crate) fn new(data: &Path) -> Self {
+        Self { base: data.join("changes") }
+    }
+
+    /// A new one. The container that writes to it has `id` in its name.
+    ///
+    /// # Errors
+    /// The directory cannot be written to.
+    pub(crate) fn create(&self, id: &str) -> anyhow::Result<Entry> {
+        let directory = self.base.join(id);
+        let cannot = || format!("cannot make the directory {}", shown(&directory));
+        private_directory(&self.base).with_context(cannot)?;
+        private_directory(&directory).with_context(cannot)?;
+        let lock = File::create(directory.join("lock")).with_context(cannot)?;
+        lock.lock().with_context(cannot)?;
+        Ok(Entry { id: id.to_owned(), directory, _lock: lock })
+    }
+
+    /// That one, if it is there and nobody works on it.
+    pub(crate) fn open(&self, id: &str) -> Option<Entry> {
+        let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let directory = plain.then(|| self.base.join(id))?;
+        let lock = File::options().write(true).open(directory.join("lock")).ok()?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            _ => Some(Entry { id: id.to_owned(), directory, _lock: lock }),
+        }
+    }
+
+    /// All of them by their ids with what is known of them, the oldest first, those at work too.
+    pub(crate) fn all(&self) -> Vec<(String, Record)> {
+        let entries = std::fs::read_dir(&self.base).into_iter().flatten().flatten();
+        let read = |entry: std::fs::DirEntry| {
+            let record = record(&entry.path())?;
+            Some((entry.file_name().into_string().ok()?, record))
+        };
+        let mut all: Vec<(String, Record)> = entries.filter_map(read).collect();
+        all.sort_by(|one, other| (one.1.created, &one.0).cmp(&(other.1.created, &other.0)));
+        all
+    }
+
+    /// Removes those whose time is over. Their number.
+    pub(crate) fn prune(&self, now: SystemTime) -> usize {
+        let expired = |record: &Record| {
+            UNIX_EPOCH + Duration::from_secs(record.created) + LIFETIME < now
+                && record.phase != Phase::Running
+        };
+        let all = self.all().into_iter().filter(|(_, record)| expired(record));
+        all.filter_map(|(id, _)| self.open(&id)).map(Entry::remove).count()
+    }
+
+    /// A directory for overlayfs's own use, and its number. It is free again when the lock is dropped.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn work(&self) -> anyhow::Result<(u32, PathBuf, File)> {
+        let base = self.base.join("work");
+        let cannot = || format!("cannot make a directory in {}", shown(&base));
+        private_directory(&base).with_context(cannot)?;
+        for number in 0_u32.. {
+            let lock = File::create(base.join(format!("{number}.lock"))).with_context(cannot)?;
+            if lock.try_lock().is_ok() {
+                let directory = base.join(number.to_string());
+                private_directory(&directory).with_context(cannot)?;
+                return Ok((number, directory, lock));
+            }
+        }
+        anyhow::bail!(cannot())
+    }
+}
+
+impl Entry {
+    /// The directory of the root `number`, made if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn root(&self, number: usize, holds: Holds) -> anyhow::Result<PathBuf> {
+        let directory = self.directory.join(number.to_string()).join(holds.name());
+        private_directory(&directory).with_context(|| format!("cannot make {}", shown(&directory)))?;
+        Ok(directory)
+    }
+
+    /// What is known of it.
+    pub(crate) fn record(&self) -> Option<Record> {
+        record(&self.directory)
+    }
+
+    /// Notes what is known now.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn note(&self, record: &Record) -> anyhow::Result<()> {
+        let text = serde_json::to_vec(record)?;
+        private_file::replace(&self.directory, &self.directory.join(RECORD), &text)
+    }
+
+    /// Removes it with everything in it.
+    pub(crate) fn remove(self) {
+        // First what makes it one: a killed removal leaves nothing that looks whole.
+        let _ = std::fs::remove_file(self.directory.join(RECORD));
+        remove_tree(&self.directory);
+    }
+}
+
+fn record(directory: &Path) -> Option<Record> {
+    serde_json::from_slice(&std::fs::read(directory.join(RECORD)).ok()?).ok()
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Removes a directory of which the command may have taken rights away.
+pub(crate) fn remove_tree(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if std::fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    let Ok(about) = path.symlink_metadata() else { return };
+    if about.is_dir() {
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                remove_tree(&entry.path());
+            }
+        }
+    }
+    let _ = std::fs::remove_dir_all(path);
+}
