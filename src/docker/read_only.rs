@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::csv::{self, field};
+use super::mountinfo::unescaped;
 use super::run_line::RunLine;
 
 /// The label of the volumes that [`word`] makes. Docker removes them with their container, if it was told to.
@@ -135,26 +136,6 @@ pub fn submounts(mountinfo: &[u8], folder: &Path) -> Vec<Submount> {
         found.push(Submount { path, is_private });
     }
     found
-}
-
-/// `\040` is a blank. Source: `mangle` in Linux's `fs/proc_namespace.c`.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        let digits = after
-            .get(..3)
-            .filter(|digits| *byte == b'\\' && digits.iter().all(|d| (b'0'..=b'7').contains(d)));
-        if let Some(digits) = digits {
-            plain
-                .push(digits.iter().fold(0, |all: u8, digit| all.wrapping_mul(8).wrapping_add(digit - b'0')));
-            rest = &after[3..];
-        } else {
-            plain.push(*byte);
-            rest = after;
-        }
-    }
-    plain
 }
 
 /// What an option says, if it mounts a path read-only.

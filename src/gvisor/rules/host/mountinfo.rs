@@ -11,6 +11,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::docker::mountinfo::unescaped;
+
 /// What one process sees as mounted, in the order of the kernel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Mountinfo {
@@ -169,26 +171,6 @@ fn renamed(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
 
 fn path(bytes: Vec<u8>) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
-}
-
-/// `\040` and the like, which the kernel writes for blanks, tabs, newlines and backslashes.
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut ahead = field;
-    while let Some((&byte, rest)) = ahead.split_first() {
-        match rest.first_chunk::<3>() {
-            Some(digits) if byte == b'\\' && digits.iter().all(|digit| (b'0'..=b'7').contains(digit)) => {
-                let value = digits.iter().fold(0_u32, |value, digit| value * 8 + u32::from(digit - b'0'));
-                bytes.push(u8::try_from(value).unwrap_or(b'?'));
-                ahead = &rest[3..];
-            }
-            _ => {
-                bytes.push(byte);
-                ahead = rest;
-            }
-        }
-    }
-    bytes
 }
 
 /// The directories among the options of an overlay.
