@@ -91,6 +91,15 @@ const CATALOGUE: &[Failure] = &[
         commands: &["cat /proc/driver/nvidia/version"],
     },
     Failure {
+        id: "ended-first",
+        // Source: `setOOMScoreAdj` in gVisor's `runsc/container/container.go`. In a user namespace the files in /proc of a
+        // process that has ended are root's outside of it, and not to be opened.
+        texts: &[&["starting container: open /proc/", "oom_score_adj: permission denied"]],
+        cause: "under rootless Docker runsc fails where the command ends before runsc has done with starting it, on a machine that is busy",
+        fix: "Start it again:",
+        commands: &["docker sandbox run …"],
+    },
+    Failure {
         id: "start-root-eof",
         texts: &[&["containerManager.StartRoot", "EOF"]],
         cause: "gVisor's kernel died while it started the command: too few processes (a `--pids-limit` below 60 or so, which gVisor's own threads count for), too little memory, or, on arm64, a kernel with 39-bit addresses and runsc older than release-20260316 (google/gvisor#9618)",
