@@ -8,10 +8,12 @@
 //! grace=MS       …so much later
 //! idle=MS        no command yet: it comes on standard input, within this time
 //! env=NAME=VALUE, unset=NAME
-//! discard=PATH   what is written below goes to memory; needs CAP_SYS_ADMIN
 //! workdir=PATH   the working directory, entered when the command is about to begin: Docker would make a missing one, on
 //!                the host where that is mounted
 //! user=UID:GID   the command's, without capabilities; without it those of this process
+//! groups=GID,…   the other groups of that user
+//! passwd=LINE    for /etc/passwd, and
+//! group=LINE     for /etc/group, where these have none for that user and group; needs CAP_SYS_ADMIN
 //! stdin          more words come on standard input, although there is a command: what nobody else may read
 //! report=WORD    that the command is about to begin, before its first byte, and how it ended, behind its last one
 //! hex            the command's words are written in hexadecimal digits: Docker passes text on, and they are none
@@ -26,6 +28,7 @@
 // Or the compiler makes calls to a C library of loops that look like one of its functions.
 #![no_builtins]
 
+mod entry;
 mod sys;
 
 use sys::Text;
@@ -49,6 +52,8 @@ struct Plan {
     idle: u64,
     workdir: Option<Text>,
     user: Option<(u32, u32)>,
+    groups: &'static [u32],
+    entries: [Option<Text>; 2],
     more: bool,
     report: Option<Text>,
     hex: bool,
@@ -78,6 +83,8 @@ extern "C" fn begin(stack: *const *const u8) -> ! {
         idle: 0,
         workdir: None,
         user: None,
+        groups: &[],
+        entries: [None; 2],
         more: false,
         report: None,
         hex: false,
@@ -91,6 +98,11 @@ extern "C" fn begin(stack: *const *const u8) -> ! {
     let Some(command) = plan.command.filter(|command| command.len() > 1) else {
         refuse(b"no command", None);
     };
+    if let [passwd, group] = plan.entries
+        && (passwd.is_some() || group.is_some())
+    {
+        entry::add(passwd, group);
+    }
     enter(&plan);
     run(&plan, command, signals)
 }
@@ -125,8 +137,12 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
             set(plan, value, true);
         } else if let Some(value) = word.after(b"unset=") {
             set(plan, value, false);
-        } else if let Some(value) = word.after(b"discard=") {
-            discard(value);
+        } else if let Some(value) = word.after(b"groups=") {
+            plan.groups = numbers(value.bytes());
+        } else if let Some(value) = word.after(b"passwd=") {
+            plan.entries[0] = Some(value);
+        } else if let Some(value) = word.after(b"group=") {
+            plan.entries[1] = Some(value);
         } else if let Some(value) = word.after(b"workdir=") {
             plan.workdir = Some(value);
         } else {
@@ -138,7 +154,7 @@ fn read_words(words: &'static [*const u8], plan: &mut Plan) {
 /// Enters the working directory, or refuses the start: nobody makes it.
 fn enter(plan: &Plan) {
     let Some(workdir) = plan.workdir else { return };
-    let why: &[u8] = match sys::change_folder(workdir) {
+    let why: &[u8] = match sys::change_directory(workdir) {
         0 => return,
         sys::EACCES => b": permission denied\n",
         sys::ENOTDIR => b": not a directory\n",
@@ -173,6 +189,16 @@ fn number(digits: &[u8]) -> u64 {
         .fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0'))))
 }
 
+/// Of a list with commas.
+fn numbers(list: &[u8]) -> &'static [u32] {
+    let count = list.split(|&byte| byte == b',').count();
+    let Some(all) = sys::numbers(count) else { refuse(b"no memory", None) };
+    for (place, digits) in all.iter_mut().zip(list.split(|&byte| byte == b',')) {
+        *place = number(digits) as u32;
+    }
+    all
+}
+
 /// Puts a variable in the place of the one of its name, or behind the others; or takes it away.
 fn set(plan: &mut Plan, variable: Text, keep: bool) {
     let name = |text: Text| text.bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
@@ -185,38 +211,6 @@ fn set(plan: &mut Plan, variable: Text, keep: bool) {
         count += 1;
     }
     plan.environment = &changed[..=count];
-}
-
-/// What is written below `path` goes to the sandbox's memory, and the folder's own files stay as they are. The layer
-/// above them is on a file system that nobody else reaches once it is in use.
-fn discard(path: Text) {
-    let hidden = text(b"/tmp/.docker-sandbox\0");
-    let (upper, work) = (text(b"/tmp/.docker-sandbox/upper\0"), text(b"/tmp/.docker-sandbox/work\0"));
-    let layers: [&[u8]; 4] = [
-        b"lowerdir=",
-        path.bytes(),
-        b",upperdir=/tmp/.docker-sandbox/upper,workdir=/tmp/.docker-sandbox/work",
-        b"\0",
-    ];
-    let Some(options) = sys::memory(layers.iter().map(|part| part.len()).sum()) else {
-        refuse(b"no memory", None)
-    };
-    let mut end = 0;
-    for part in layers {
-        options[end..end + part.len()].copy_from_slice(part);
-        end += part.len();
-    }
-    let done = sys::make_folder(hidden)
-        && sys::mount(text(b"tmpfs\0"), hidden, text(b"tmpfs\0"), text(b"mode=0755\0"))
-        && sys::make_folder(upper)
-        && sys::make_folder(work)
-        && sys::copy_owner(path, upper)
-        && sys::mount(text(b"overlay\0"), path, text(b"overlay\0"), Text(options.as_ptr()));
-    if !done {
-        refuse(b"this gVisor cannot keep writes in memory: ", Some(path));
-    }
-    sys::unmount(hidden);
-    sys::remove_folder(hidden);
 }
 
 /// `bytes` end with a zero.
@@ -297,6 +291,10 @@ fn run(plan: &Plan, command: &'static [*const u8], signals: i32) -> ! {
         sys::exit(REFUSED);
     }
     sys::close(tell);
+    if plan.user.is_some() {
+        // CAP_KILL: signals to a process of another user.
+        sys::keep_capabilities(1 << 5);
+    }
     let mut failed = [0; 8];
     if child < 0 {
         refuse(b"no process can be made", None);
@@ -364,7 +362,7 @@ fn become_command(plan: &Plan, command: &'static [*const u8]) -> isize {
         sys::lead_a_session();
     }
     if let Some((user, group)) = plan.user
-        && !sys::become_user(user, group)
+        && !sys::become_user(user, group, plan.groups)
     {
         return 1;
     }

@@ -1,21 +1,23 @@
 //! The kernel's calls, without a C library.
 
+mod filter;
+
 use core::arch::{asm, global_asm};
+
+pub use filter::confine;
 
 #[cfg(target_arch = "x86_64")]
 mod number {
     pub const GETPID: usize = 39;
     pub const CHDIR: usize = 80;
+    pub const OPENAT: usize = 257;
     pub const PIVOT_ROOT: usize = 155;
     pub const TIMER_CREATE: usize = 222;
     pub const TIMER_SETTIME: usize = 223;
     pub const UNSHARE: usize = 272;
     pub const SETNS: usize = 308;
     pub const UMOUNT2: usize = 166;
-    pub const FCHOWNAT: usize = 260;
     pub const UNLINKAT: usize = 263;
-    pub const FCHMODAT: usize = 268;
-    pub const STATX: usize = 332;
     pub const READ: usize = 0;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
@@ -58,10 +60,8 @@ mod number {
     pub const TIMER_SETTIME: usize = 110;
     pub const SETNS: usize = 268;
     pub const CHDIR: usize = 49;
-    pub const FCHMODAT: usize = 53;
-    pub const FCHOWNAT: usize = 54;
+    pub const OPENAT: usize = 56;
     pub const GETPID: usize = 172;
-    pub const STATX: usize = 291;
     pub const MKDIRAT: usize = 34;
     pub const IOCTL: usize = 29;
     pub const MOUNT: usize = 40;
@@ -218,6 +218,13 @@ pub fn pointers(count: usize) -> Option<&'static mut [*const u8]> {
     Some(unsafe { core::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), count) })
 }
 
+/// `count` zeros, for as long as the process lives.
+pub fn numbers(count: usize) -> Option<&'static mut [u32]> {
+    let bytes = memory(count * size_of::<u32>())?;
+    // SAFETY: a page is aligned for them.
+    Some(unsafe { core::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), count) })
+}
+
 pub fn exit(code: i32) -> ! {
     loop {
         call(number::EXIT_GROUP, [code as usize, 0, 0, 0, 0, 0]);
@@ -337,23 +344,37 @@ pub fn set_terminal(settings: &[u32; 16]) {
 /// AT_FDCWD: paths are absolute, or from the working folder.
 const HERE: usize = (-100_isize) as usize;
 
-pub fn make_folder(path: Text) -> bool {
+pub fn make_directory(path: Text) -> bool {
     call(number::MKDIRAT, [HERE, path.0 as usize, 0o700, 0, 0, 0]) == 0
 }
 
-pub fn remove_folder(path: Text) {
+pub fn remove_directory(path: Text) {
     // AT_REMOVEDIR
     call(number::UNLINKAT, [HERE, path.0 as usize, 0x200, 0, 0, 0]);
 }
 
 /// Returns the error that prevented it, or 0.
-pub fn change_folder(path: Text) -> isize {
+pub fn change_directory(path: Text) -> isize {
     -call(number::CHDIR, [path.0 as usize, 0, 0, 0, 0, 0])
 }
 
-pub fn mount(source: Text, target: Text, kind: Text, options: Text) -> bool {
-    call(number::MOUNT, [source.0 as usize, target.0 as usize, kind.0 as usize, 0, options.0 as usize, 0])
-        == 0
+/// A file system of `kind` at `target`.
+pub fn mount(kind: Text, target: Text, options: Text) -> bool {
+    call(number::MOUNT, [kind.0 as usize, target.0 as usize, kind.0 as usize, 0, options.0 as usize, 0]) == 0
+}
+
+/// The file `source` at `target` as well.
+pub fn bind(source: Text, target: Text) -> bool {
+    // MS_BIND
+    call(number::MOUNT, [source.0 as usize, target.0 as usize, 0, 0x1000, 0, 0]) == 0
+}
+
+/// A descriptor of the file at `path`, which everybody may read.
+pub fn open(path: Text, creates: bool) -> Option<i32> {
+    // O_CLOEXEC, and O_WRONLY, O_CREAT and O_EXCL
+    let flags = CLOEXEC | if creates { 0o301 } else { 0 };
+    let opened = call(number::OPENAT, [HERE, path.0 as usize, flags, 0o644, 0, 0]);
+    (opened >= 0).then_some(opened as i32)
 }
 
 /// Takes a file system away from where it is; who uses it keeps it.
@@ -362,33 +383,25 @@ pub fn unmount(path: Text) {
     call(number::UMOUNT2, [path.0 as usize, 2, 0, 0, 0, 0]);
 }
 
-/// Gives `to` the permissions and the owner of `from`.
-pub fn copy_owner(from: Text, to: Text) -> bool {
-    // struct statx: user and group are its sixth and seventh word, the mode is the low half of the eighth.
-    let mut about = [0_u32; 64];
-    // STATX_MODE, STATX_UID and STATX_GID
-    if call(number::STATX, [HERE, from.0 as usize, 0, 0x1a, about.as_mut_ptr() as usize, 0]) != 0 {
-        return false;
-    }
-    let (user, group, mode) = (about[5] as usize, about[6] as usize, (about[7] & 0o7777) as usize);
-    call(number::FCHMODAT, [HERE, to.0 as usize, mode, 0, 0, 0]) == 0
-        && call(number::FCHOWNAT, [HERE, to.0 as usize, user, group, 0, 0]) == 0
-}
-
-/// This user and group from here on, no others, and no capability, whatever is executed.
-pub fn become_user(user: u32, group: u32) -> bool {
+/// This user, this group and these other groups from here on, and no capability, whatever is executed.
+pub fn become_user(user: u32, group: u32, groups: &[u32]) -> bool {
     for capability in 0..=63 {
         // PR_CAPBSET_DROP; those that the kernel does not know are an error.
         call(number::PRCTL, [24, capability, 0, 0, 0, 0]);
     }
     let (user, group) = (user as usize, group as usize);
-    let done = call(number::SETGROUPS, [0; 6]) == 0
+    call(number::SETGROUPS, [groups.len(), groups.as_ptr() as usize, 0, 0, 0, 0]) == 0
         && call(number::SETRESGID, [group, group, group, 0, 0, 0]) == 0
-        && call(number::SETRESUID, [user, user, user, 0, 0, 0]) == 0;
-    // _LINUX_CAPABILITY_VERSION_3
+        && call(number::SETRESUID, [user, user, user, 0, 0, 0]) == 0
+        && keep_capabilities(0)
+}
+
+/// None but these capabilities, a bit each.
+pub fn keep_capabilities(kept: u32) -> bool {
+    // _LINUX_CAPABILITY_VERSION_3; effective, permitted and inheritable ones, twice 32 bits.
     let header = [0x2008_0522_u32, 0];
-    let none = [0_u32; 6];
-    done && call(number::CAPSET, [header.as_ptr() as usize, none.as_ptr() as usize, 0, 0, 0, 0]) == 0
+    let sets = [kept, kept, 0, 0, 0, 0_u32];
+    call(number::CAPSET, [header.as_ptr() as usize, sets.as_ptr() as usize, 0, 0, 0, 0]) == 0
 }
 
 /// The kernel kills this process after so many milliseconds, even if somebody has stopped it by then.
@@ -407,144 +420,4 @@ pub fn die_after(milliseconds: u64) {
 pub fn hide() {
     // PR_SET_DUMPABLE
     call(number::PRCTL, [4, 0, 0, 0, 0, 0]);
-}
-
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-
-/// The calls that make and change mounts and namespaces. The last ones are open_tree, move_mount, fsopen, fsconfig,
-/// fsmount, fspick and mount_setattr.
-const FORBIDDEN: [usize; 12] = [
-    number::MOUNT,
-    number::UMOUNT2,
-    number::PIVOT_ROOT,
-    number::UNSHARE,
-    number::SETNS,
-    428,
-    429,
-    430,
-    431,
-    432,
-    433,
-    442,
-];
-const CLONE3: usize = 435;
-const PIDFD_OPEN: usize = 434;
-/// CLONE_NEWNS and the other namespaces; CLONE_PARENT, which makes a child of the guard, whose end may be told to it by
-/// SIGKILL.
-const NOT_FOR_CLONE: u32 = 0x7e02_8000;
-
-/// Where a call names a process, and where a signal.
-struct Aim {
-    call: usize,
-    /// Which argument, and its value.
-    at: (u32, u32),
-    /// Which argument is a signal: it is forbidden only if nothing can hold it back. `None`: the call is.
-    signal: Option<u32>,
-}
-
-/// What ends or stops process 1, the guard, which is a process of the command's user and which gVisor lets it kill, other
-/// than Linux; other signals are passed on to the command. F_SETSIG chooses what a descriptor's owner gets, and the owner
-/// may be any process; setpgid(2) into the guard's group, which can then be killed; prlimit(2) ends by RLIMIT_CPU.
-const AIMS: [Aim; 9] = [
-    Aim { call: number::KILL, at: (0, 1), signal: Some(1) },
-    Aim { call: number::TKILL, at: (0, 1), signal: Some(1) },
-    Aim { call: number::TGKILL, at: (0, 1), signal: Some(2) },
-    Aim { call: number::RT_SIGQUEUEINFO, at: (0, 1), signal: Some(1) },
-    Aim { call: number::RT_TGSIGQUEUEINFO, at: (0, 1), signal: Some(2) },
-    Aim { call: number::FCNTL, at: (1, 10), signal: Some(2) },
-    Aim { call: number::SETPGID, at: (1, 1), signal: None },
-    Aim { call: number::PRLIMIT64, at: (0, 1), signal: None },
-    Aim { call: PIDFD_OPEN, at: (0, 1), signal: None },
-];
-const SIGKILL: u32 = 9;
-const SIGSTOP: u32 = 19;
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Instruction {
-    code: u16,
-    then: u8,
-    other: u8,
-    value: u32,
-}
-
-const LOAD: u16 = 0x20;
-const EQUAL: u16 = 0x15;
-const ANY_BIT: u16 = 0x45;
-const AT_LEAST: u16 = 0x35;
-const RETURN: u16 = 0x06;
-const ALLOW: u32 = 0x7fff_0000;
-const NOT_PERMITTED: u32 = 0x0005_0001;
-const NO_SUCH_CALL: u32 = 0x0005_0026;
-
-const fn step(code: u16, value: u32) -> Instruction {
-    Instruction { code, then: 0, other: 0, value }
-}
-
-/// Skips so many instructions if it is not so.
-const fn unless(code: u16, value: u32, other: u8) -> Instruction {
-    Instruction { code, then: 0, other, value }
-}
-
-/// Loads the low half of an argument. Of a struct seccomp_data: the architecture is at 4, the call's number at 0, the
-/// arguments from 16 on, eight bytes each.
-const fn argument(index: u32) -> Instruction {
-    step(LOAD, 16 + 8 * index)
-}
-
-/// Instructions for each [`Aim`].
-const EACH: usize = 8;
-const AT_AIMS: usize = 8 + 2 * FORBIDDEN.len();
-const AT_CLONE: usize = AT_AIMS + EACH * AIMS.len();
-
-static FILTER: [Instruction; AT_CLONE + 5] = {
-    let mut program = [step(RETURN, ALLOW); AT_CLONE + 5];
-    program[0] = step(LOAD, 4);
-    program[1] = Instruction { code: EQUAL, then: 1, other: 0, value: ARCHITECTURE };
-    program[2] = step(RETURN, NO_SUCH_CALL);
-    program[3] = step(LOAD, 0);
-    // The calls of x32.
-    program[4] = unless(AT_LEAST, 0x4000_0000, 1);
-    program[5] = step(RETURN, NO_SUCH_CALL);
-    program[6] = unless(EQUAL, CLONE3 as u32, 1);
-    program[7] = step(RETURN, NO_SUCH_CALL);
-    let mut at = 8;
-    while at < AT_AIMS {
-        program[at] = unless(EQUAL, FORBIDDEN[(at - 8) / 2] as u32, 1);
-        program[at + 1] = step(RETURN, NOT_PERMITTED);
-        at += 2;
-    }
-    while at < AT_CLONE {
-        let aim = &AIMS[(at - AT_AIMS) / EACH];
-        program[at] = unless(EQUAL, aim.call as u32, EACH as u8 - 1);
-        program[at + 1] = argument(aim.at.0);
-        // To the sixth, which allows it.
-        program[at + 2] = unless(EQUAL, aim.at.1, 3);
-        if let Some(signal) = aim.signal {
-            program[at + 3] = argument(signal);
-            program[at + 4] = Instruction { code: EQUAL, then: 2, other: 0, value: SIGKILL };
-            program[at + 5] = Instruction { code: EQUAL, then: 1, other: 0, value: SIGSTOP };
-        } else {
-            program[at + 3] = step(RETURN, NOT_PERMITTED);
-        }
-        program[at + 7] = step(RETURN, NOT_PERMITTED);
-        at += EACH;
-    }
-    program[AT_CLONE] = unless(EQUAL, number::CLONE as u32, 3);
-    program[AT_CLONE + 1] = argument(0);
-    program[AT_CLONE + 2] = unless(ANY_BIT, NOT_FOR_CLONE, 1);
-    program[AT_CLONE + 3] = step(RETURN, NOT_PERMITTED);
-    program
-};
-
-/// From here on no namespaces and no mounts, as where Docker filters calls itself: in gVisor nobody does, and whoever has
-/// a user namespace of their own may ask for a read-only mount to be writable. And nothing that ends the guard.
-pub fn confine() -> bool {
-    let program = [FILTER.len(), FILTER.as_ptr() as usize];
-    // PR_SET_NO_NEW_PRIVS, without which only root may do this; PR_SET_SECCOMP with a filter.
-    call(number::PRCTL, [38, 1, 0, 0, 0, 0]);
-    call(number::PRCTL, [22, 2, program.as_ptr() as usize, 0, 0, 0]) == 0
 }

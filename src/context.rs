@@ -1,6 +1,6 @@
 //! Everything a command needs from outside, read once; the one reader of the environment.
 
-mod folders;
+pub(crate) mod folders;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt as _;

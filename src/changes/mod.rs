@@ -28,9 +28,11 @@ mod tests;
 pub(crate) mod tree;
 pub(crate) mod view;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::sandbox::report;
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +112,34 @@ impl Change {
     /// Whether nothing but a directory can be in its place, before or after.
     pub(crate) fn is_directory(&self) -> bool {
         self.node == Node::Directory
+    }
+
+    /// For programs; `root` is the directory that its path is relative to.
+    pub(crate) fn report(&self, root: &Path) -> report::Change {
+        let (state, rule, reason) = match &self.state {
+            State::Applied => ("applied", None, None),
+            State::Wanted | State::Deferred => ("waiting", None, None),
+            State::Held(rule) => ("held-back", Some(rule.clone()), None),
+            State::Conflict => ("conflict", None, None),
+            State::Failed(reason) => ("failed", None, Some(reason.clone())),
+        };
+        report::Change {
+            path: root.join(&self.path),
+            kind: match self.kind {
+                Kind::Added => "added",
+                Kind::Modified => "modified",
+                Kind::Removed => "removed",
+            },
+            node: match self.node {
+                Node::File => "file",
+                Node::Directory => "directory",
+                Node::Symlink => "symlink",
+                Node::Special => "special",
+            },
+            state,
+            rule,
+            reason,
+        }
     }
 
     /// Whether it waits for somebody to decide.

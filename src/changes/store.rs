@@ -25,6 +25,8 @@ use crate::ui::shown;
 
 /// How long changes wait for somebody before `prune` and later commands remove them.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many seconds later than it should a container that waited for a command has ended for certain.
+const IDLE_MARGIN: u64 = 600;
 const RECORD: &str = "record.json";
 
 /// The views of a user.
@@ -44,6 +46,11 @@ pub(crate) struct Record {
     /// Seconds since 1970.
     pub(crate) created: u64,
     pub(crate) phase: Phase,
+    /// Where we keep what concerns the daemon that has the container.
+    pub(crate) daemon: String,
+    /// Of a container that waits for a command: until when it does, as seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_until: Option<u64>,
     /// The user id that the command ran as.
     pub(crate) owner: u32,
     pub(crate) roots: Vec<Root>,
@@ -75,6 +82,8 @@ pub(crate) struct Root {
     pub(crate) since: Time,
     /// overlayfs's own directory.
     pub(crate) work: Option<u32>,
+    /// Whether what was written may come to the host.
+    pub(crate) applies: bool,
     pub(crate) changes: Vec<Change>,
 }
 
@@ -154,15 +163,19 @@ impl Store {
 
     /// Removes those whose time is over. Their number.
     pub(crate) fn prune(&self, now: SystemTime) -> usize {
-        let expired = |record: &Record| {
-            UNIX_EPOCH + Duration::from_secs(record.created) + LIFETIME < now
-                && record.phase != Phase::Running
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let expired = |record: &Record| match (record.phase, record.idle_until) {
+            // Nobody has given its container a command, and nobody will.
+            (Phase::Running, Some(until)) => until + IDLE_MARGIN < now,
+            (Phase::Running, None) => false,
+            _ => record.created + LIFETIME.as_secs() < now,
         };
         let all = self.all().into_iter().filter(|(_, record)| expired(record));
         all.filter_map(|(id, _)| self.open(&id)).map(Entry::remove).count()
     }
 
-    /// A directory for overlayfs's own use, and its number. It is free again when the lock is dropped.
+    /// A directory for overlayfs's own use, and its number. It is free again when the lock is dropped, and no record of a
+    /// container that may be there names it: two mounts must not have the same.
     ///
     /// # Errors
     /// It cannot be made.
@@ -170,7 +183,10 @@ impl Store {
         let base = self.base.join("work");
         let cannot = || format!("cannot make a directory in {}", shown(&base));
         private_directory(&base).with_context(cannot)?;
-        for number in 0_u32.. {
+        let all = self.all();
+        let records = all.iter().map(|(_, record)| record).filter(|record| record.phase == Phase::Running);
+        let used: Vec<u32> = records.flat_map(|record| &record.roots).filter_map(|root| root.work).collect();
+        for number in (0_u32..).filter(|number| !used.contains(number)) {
             let lock = File::create(base.join(format!("{number}.lock"))).with_context(cannot)?;
             if lock.try_lock().is_ok() {
                 let directory = base.join(number.to_string());

@@ -31,6 +31,26 @@ pub(crate) enum Means {
     Copy,
 }
 
+/// A directory that a command may write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) path: PathBuf,
+    pub(crate) means: Means,
+    /// Whether what is written may come to the host.
+    pub(crate) applies: bool,
+}
+
+/// Whose view it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    /// The user and group of the command.
+    pub(crate) ids: (u32, u32),
+    /// Where we keep what concerns the daemon that has the container.
+    pub(crate) daemon: String,
+    /// Of a container that waits for a command: until when.
+    pub(crate) idle_until: Option<u64>,
+}
+
 /// What becomes of the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -49,6 +69,33 @@ pub(crate) struct Host {
     pub(crate) git: Option<PathBuf>,
     /// The user's home directory.
     pub(crate) home: Option<PathBuf>,
+}
+
+/// How many changes the host does not have, by what keeps them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Somebody is to look at them.
+    pub(crate) wanted: usize,
+    pub(crate) held: usize,
+    pub(crate) conflicts: usize,
+    pub(crate) failed: usize,
+}
+
+impl Counts {
+    /// Those of a view.
+    pub(crate) fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        let mut counts = Self::default();
+        for change in changes {
+            match change.state {
+                State::Wanted | State::Deferred => counts.wanted += 1,
+                State::Held(_) => counts.held += 1,
+                State::Conflict => counts.conflicts += 1,
+                State::Failed(_) => counts.failed += 1,
+                State::Applied => {}
+            }
+        }
+        counts
+    }
 }
 
 /// A view that a command may write to.
@@ -78,29 +125,24 @@ impl Finished {
 }
 
 impl View {
-    /// Makes one of `roots` for the container that has `id` in its name, whose command runs as `owner`.
+    /// Makes one of `wanted`, the project's directory first, for the container that has `id` in its name.
     ///
     /// # Errors
     /// A directory cannot be read, or ours cannot be written to.
-    pub(crate) fn make(
-        store: &Store,
-        id: &str,
-        roots: &[PathBuf],
-        means: Means,
-        owner: (u32, u32),
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn make(store: &Store, id: &str, wanted: &[Wanted], owner: &Owner) -> anyhow::Result<Self> {
         let entry = store.create(id)?;
-        let project = roots.first().cloned().unwrap_or_default();
         let record = Record {
-            project,
+            project: wanted.first().map(|wanted| wanted.path.clone()).unwrap_or_default(),
             command: String::new(),
             created: store::now(),
             phase: Phase::Running,
-            owner: owner.0,
+            daemon: owner.daemon.clone(),
+            idle_until: owner.idle_until,
+            owner: owner.ids.0,
             roots: Vec::new(),
         };
         let mut view = Self { entry, record, hosts: Vec::new(), work: Vec::new() };
-        let made = roots.iter().try_for_each(|root| view.add(store, root, means, owner));
+        let made = wanted.iter().try_for_each(|wanted| view.add(store, wanted, owner.ids));
         match made.and_then(|()| view.entry.note(&view.record)) {
             Ok(()) => Ok(view),
             Err(error) => {
@@ -110,11 +152,12 @@ impl View {
         }
     }
 
-    fn add(&mut self, store: &Store, path: &Path, means: Means, owner: (u32, u32)) -> anyhow::Result<()> {
+    fn add(&mut self, store: &Store, wanted: &Wanted, owner: (u32, u32)) -> anyhow::Result<()> {
+        let Wanted { path, means, applies } = wanted;
         let unreadable = || format!("cannot read {}", shown(path));
         let host = Tree::open(path).with_context(unreadable)?;
         let number = self.record.roots.len();
-        let holds = if means == Means::Overlay { Holds::Upper } else { Holds::Copy };
+        let holds = if *means == Means::Overlay { Holds::Upper } else { Holds::Copy };
         let directory = self.entry.root(number, holds)?;
         let mut root = Root {
             path: path.to_owned(),
@@ -122,9 +165,10 @@ impl View {
             holds,
             since: (0, 0),
             work: None,
+            applies: *applies,
             changes: Vec::new(),
         };
-        if means == Means::Overlay {
+        if *means == Means::Overlay {
             let (number, work, lock) = store.work()?;
             root.work = Some(number);
             self.work.push((work, lock));
@@ -152,13 +196,12 @@ impl View {
         &self.entry.id
     }
 
-    /// `--mount` and its value for each root.
+    /// The value of `--mount` for each root.
     pub(crate) fn mounts(&self) -> Vec<OsString> {
         let mut words = Vec::new();
         let mut work = self.work.iter();
         for (number, root) in self.record.roots.iter().enumerate() {
             let directory = self.entry.directory.join(number.to_string()).join(root.holds.name());
-            words.push("--mount".into());
             words.push(match (root.holds, work.next()) {
                 (Holds::Upper, Some((work, _))) => overlay_mount(&root.path, &directory, work),
                 _ => crate::sandbox::bind::word(directory.as_os_str(), root.path.as_os_str(), false),
@@ -175,6 +218,7 @@ impl View {
         let now = self.kernel_time()?;
         self.record.roots.iter_mut().for_each(|root| root.since = now);
         self.record.command = command;
+        self.record.idle_until = None;
         self.record.created = store::now();
         self.entry.note(&self.record)
     }
@@ -224,8 +268,9 @@ impl View {
         }
         let program = self.program(about);
         for number in 0..self.hosts.len() {
-            let judged = self.judged(number, allowed, program.clone())?;
-            self.record.roots[number].changes = judged;
+            if self.record.roots[number].applies {
+                self.record.roots[number].changes = self.judged(number, allowed, program.clone())?;
+            }
         }
         if fate == Fate::Apply {
             self.apply(program.as_ref())?;

@@ -20,14 +20,20 @@ pub(super) fn command() -> Command {
         .about("Run one command that you do not trust, in a fresh sandbox that is gone afterwards")
         .long_about(
             "Run one command that you do not trust, in a fresh sandbox that is gone afterwards.\n\n\
-             It sees the working folder, read-only, at its own path, and no network. It has no capabilities, a read-only \
+             It sees the project, the repository that the working folder is in or else that itself, read-only, at its own path, and no network. It has no capabilities, a read-only \
              root, a /tmp and a home folder in memory, and limits. Its exit code is that of `do`; 124 if it did not end \
              in time, 125 if it was not started.",
         )
         .override_usage("docker sandbox do [OPTIONS] [--] COMMAND [ARG...]\n       docker sandbox do [OPTIONS] --shell SCRIPT [ARG...]")
         .arg(any("shell", "SCRIPT", "Run SCRIPT with the image's `sh -c`"))
-        .arg(flag("write", "Let the command write to the working folder. Not for untrusted commands: what it writes can make git, or you, run its code").conflicts_with("discard"))
-        .arg(flag("discard", "Let the command write to the working folder, and throw the writes away"))
+        .arg(flag("write", "Let the command write to the project, and apply what it changed when it has ended, but for what git, shells and editors would run by themselves").conflicts_with("discard"))
+        .arg(
+            text("apply", "WHEN", "Apply changes `always`, or `on-success`: if the exit code is 0; else they wait for `docker sandbox changes`")
+                .value_parser(["always", "on-success"])
+                .default_value("always"),
+        )
+        .arg(flag("review", "Show what the command changed when it has ended, and ask whether to apply it").conflicts_with("discard"))
+        .arg(flag("discard", "Let the command write to the project, and throw the writes away"))
         .arg(
             any("mount", "PATH[:ro|rw]", "Another file or folder that it sees, at its own path, read-only unless `:rw`; can be given more than once")
                 .action(ArgAction::Append)
@@ -37,7 +43,7 @@ pub(super) fn command() -> Command {
         .arg(text("platform", "PLATFORM", "Set platform if server is multi-platform capable"))
         .arg(any("env", "NAME[=VALUE]", "Set an environment variable; can be given more than once").short('e').action(ArgAction::Append))
         .arg(any("env-file", "FILE", "Read environment variables from a file; can be given more than once").action(ArgAction::Append).value_hint(ValueHint::FilePath))
-        .arg(any("user", "USER[:GROUP]", "Who the command is [default: the image's; with --write and --discard: you]").short('u'))
+        .arg(any("user", "USER[:GROUP]", "Who the command is [default: you]").short('u'))
         .arg(any("workdir", "DIR", "Working directory inside the container; it must exist [default: the current directory]").short('w'))
         .arg(any("network", "NETWORK", "`none`, `isolated` (to the outside only), or one of Docker's [default: none]"))
         .arg(any("runtime", "NAME", "Which gVisor runtime, where there are several"))

@@ -54,12 +54,23 @@ impl Folders {
 fn home_in(passwd: &[u8], user: u32) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let entry = passwd.split(|byte| *byte == b'\n').find_map(|line| {
+    let home = field_in(passwd, user, 5)?;
+    (!home.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(home)))
+}
+
+/// The name of `user` in this machine's passwd(5), if it is text.
+pub(crate) fn name_of(user: u32) -> Option<String> {
+    let passwd = std::fs::read("/etc/passwd").ok()?;
+    str::from_utf8(field_in(&passwd, user, 0)?).ok().map(str::to_owned)
+}
+
+/// One of the first six fields of the entry of `user`.
+fn field_in(passwd: &[u8], user: u32, field: usize) -> Option<&[u8]> {
+    passwd.split(|byte| *byte == b'\n').find_map(|line| {
         let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
-        let [_, _, id, _, _, home, ..] = fields[..] else { return None };
-        (str::from_utf8(id).ok()?.parse() == Ok(user)).then_some(home)
-    })?;
-    (!entry.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(entry)))
+        let [_, _, id, _, _, _, ..] = fields[..] else { return None };
+        (str::from_utf8(id).ok()?.parse() == Ok(user)).then(|| fields[field])
+    })
 }
 
 /// `PATH` with the home folder for each `~`, as bash takes it.

@@ -229,6 +229,23 @@ pub fn remove(docker: &Docker, container: &str) -> Found {
     }
 }
 
+/// Removes a container, and waits until it is gone: nothing in it runs any more, and nothing is mounted for it. Whether that is
+/// certain.
+#[must_use]
+pub fn removed(docker: &Docker, container: &str) -> bool {
+    let until = Instant::now() + REMOVAL;
+    while Instant::now() < until {
+        match remove(docker, container) {
+            Found::Absent => return true,
+            Found::Removed => {}
+            Found::Unknown => return false,
+        }
+        // The daemon says that it does so already, and nothing tells when it has.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
 /// Whether `descriptor` has something, its end perhaps, within `limit`.
 fn is_ready(descriptor: impl AsFd, limit: Option<Duration>) -> bool {
     let until = limit.map(|limit| Instant::now() + limit);

@@ -7,7 +7,6 @@ pub mod env_file;
 pub mod execution;
 pub mod expiry;
 pub mod fleet;
-pub mod git;
 pub mod guard;
 pub mod isolated;
 pub mod labels;

@@ -1,6 +1,7 @@
 //! What became of a one-shot command, as JSON. docs/do.schema.json describes it for those who read it, and a test holds
 //! the two against each other; what changes there for a reader changes [`SCHEMA_VERSION`].
 
+mod change;
 mod failure;
 mod signal;
 
@@ -11,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
+pub use change::Change;
 pub use failure::{Code, Failure};
 pub use signal::signal_name;
 
@@ -52,6 +54,10 @@ pub struct Report {
     pub warm: bool,
     /// What it might use, if that was decided.
     pub limits: Option<Limits>,
+    /// What it changed in what it might write to.
+    pub changes: Vec<Change>,
+    /// For `docker sandbox changes`, where some of that waits.
+    pub changes_id: Option<String>,
 }
 
 /// The end of a command.
@@ -195,6 +201,8 @@ struct Object<'a> {
     sandboxed: bool,
     warm: bool,
     limits: Option<&'a Limits>,
+    changes: &'a [Change],
+    changes_id: Option<&'a str>,
     error: Option<&'a Failure>,
 }
 
@@ -222,6 +230,8 @@ impl Serialize for Report {
             sandboxed: self.sandboxed,
             warm: self.warm,
             limits: self.limits.as_ref(),
+            changes: &self.changes,
+            changes_id: self.changes_id.as_deref(),
             error,
         };
         object.serialize(serializer)

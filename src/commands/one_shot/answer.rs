@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use clap::ArgMatches;
 use rustix::termios::isatty;
 
-use super::{Manner, Outcome, arguments, object};
+use super::{Manner, Outcome, arguments, object, views};
 use crate::context::Context;
 use crate::error::{self, Error, Hint, Kind, REFUSED};
 use crate::sandbox::claims::Running;
@@ -46,6 +46,9 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
                 "the command's {name} was cut off after {limit} of {total} bytes (`--max-output`)"
             ));
         }
+    }
+    if let Some(line) = outcome.changes.as_ref().and_then(views::summary) {
+        ui::warn(&line);
     }
     if let Some(hint) = &ended.hint {
         ui::err(&error::render_hint(hint));

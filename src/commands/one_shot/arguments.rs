@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-use super::request::{Access, Folder, Request, Wait};
+use super::request::{Access, Apply, Folder, Request, Wait};
 use crate::cli;
 use crate::docker::run_line::Ours;
 use crate::error::{Error, REFUSED};
@@ -36,6 +36,11 @@ pub(super) fn request(matches: &ArgMatches) -> Result<Request, Error> {
         (_, true) => Access::Discard,
         _ => Access::Read,
     };
+    let apply = match (matches.get_flag("review"), text("apply").as_deref()) {
+        (true, _) => Apply::Review,
+        (_, Some("on-success")) => Apply::OnSuccess,
+        _ => Apply::Always,
+    };
     let wait = match text("wait").as_deref() {
         None => Wait::No,
         Some("") => Wait::ForEver,
@@ -47,6 +52,7 @@ pub(super) fn request(matches: &ArgMatches) -> Result<Request, Error> {
     Ok(Request {
         command,
         access,
+        apply,
         folders: words("mount").iter().map(|text| Folder::parse(text)).collect(),
         image: text("image"),
         platform: text("platform"),

@@ -7,6 +7,7 @@ use super::prepare::Prepared;
 use super::request::Request;
 use super::specification::GRACE;
 use super::{Manner, environment};
+use crate::changes::view::View;
 use crate::commands::aftermath;
 use crate::context::Context;
 use crate::docker::flags::Flags;
@@ -25,6 +26,16 @@ use crate::sandbox::spares::Spare;
 /// How long a signal waits while we find out what kept a command from starting.
 const STOP_PAUSE: Duration = Duration::from_millis(50);
 
+/// One container that was there.
+pub(super) struct Done {
+    pub(super) ended: Ended,
+    pub(super) container: String,
+    /// Whether the command was started, as far as anybody knows.
+    pub(super) started: bool,
+    /// What it could write to, if it is certain that nothing writes to it any more.
+    pub(super) view: Option<View>,
+}
+
 /// `docker run`.
 pub(super) fn cold(
     context: &Context,
@@ -33,7 +44,7 @@ pub(super) fn cold(
     prepared: &Prepared,
     claim: &Claim,
     inbox: &Inbox,
-) -> anyhow::Result<(Ended, String)> {
+) -> anyhow::Result<Done> {
     let name = format!("{}{}", prune::TAKEN, &guard::random_word()?[..12]);
     let word = manner.reports.then(guard::random_word).transpose()?;
     let deadline = prepared.specification.guards_deadline();
@@ -50,6 +61,13 @@ pub(super) fn cold(
     let image =
         words.iter().rposition(|word| word == prepared.specification.image.as_str()).unwrap_or(words.len());
     words.splice(image..image, environment::words(request));
+    let mut view = None;
+    if let Some(views) = &prepared.views {
+        let mut made = views.make(&name, None)?;
+        views.put(&made, &mut words)?;
+        views.begin(&mut made)?;
+        view = Some(made);
+    }
     words.extend(task.arguments());
     let (line, began) = (words[1..].to_vec(), SystemTime::now());
     let execution = Execution {
@@ -65,7 +83,8 @@ pub(super) fn cold(
         block: task.secrets()?,
         ends_with_report: false,
     };
-    let mut ended = minded(context, manner, prepared, claim, None, execution, inbox)?;
+    let (mut ended, gone) = minded(context, manner, prepared, claim, None, execution, inbox)?;
+    let mut started = true;
     if let Some(code) = ended.code.filter(|&code| aftermath::may_be_dockers(code))
         && ended.report.is_none()
         && ended.came_to_nothing()
@@ -73,14 +92,15 @@ pub(super) fn cold(
         // A guard that reports would have.
         if word.is_some() {
             ended.code = Some(REFUSED);
+            started = false;
         }
         let failed = Failed { line: &line, name: &name, began, code };
-        find_out(context, prepared, &failed, inbox, &mut ended);
+        started &= !find_out(context, prepared, &failed, inbox, &mut ended);
     }
     if ended.code == Some(REFUSED) && ended.report.is_none() {
         prepared.forget();
     }
-    Ok((ended, name))
+    Ok(Done { ended, container: name, started, view: view.filter(|_| gone) })
 }
 
 /// A start that Docker ended with a code that may be its own.
@@ -92,9 +112,16 @@ struct Failed<'a> {
     code: u8,
 }
 
-/// Whether the command was started, where Docker's code does not tell, and if it was not, what gVisor has to do with that.
-fn find_out(context: &Context, prepared: &Prepared, failed: &Failed<'_>, inbox: &Inbox, ended: &mut Ended) {
-    let Ok(line) = RunLine::parse(failed.line, &Flags::run()) else { return };
+/// Whether the command was certainly not started, where Docker's code does not tell; and in that case what gVisor has to do with
+/// it.
+fn find_out(
+    context: &Context,
+    prepared: &Prepared,
+    failed: &Failed<'_>,
+    inbox: &Inbox,
+    ended: &mut Ended,
+) -> bool {
+    let Ok(line) = RunLine::parse(failed.line, &Flags::run()) else { return false };
     let start = aftermath::Start {
         line: &line,
         container: Some(failed.name),
@@ -104,13 +131,14 @@ fn find_out(context: &Context, prepared: &Prepared, failed: &Failed<'_>, inbox: 
         code: failed.code,
     };
     let docker = &prepared.docker;
-    let Some(made) = aftermath::never_started(docker, &start) else { return };
-    if !made.is_empty() {
+    let Some(made) = aftermath::never_started(docker, &start) else { return false };
+    let never = !made.is_empty();
+    if never {
         ended.code = Some(REFUSED);
     }
     let said = failures::recognise(&String::from_utf8_lossy(&ended.stderr.before));
     if prepared.runtime.is_none() || said.is_some_and(|failure| failure.id != failures::DIED) {
-        return;
+        return never;
     }
     // Whoever wants us to end wants this to end, and what it made to be removed.
     let (_, events) = inbox;
@@ -124,9 +152,11 @@ fn find_out(context: &Context, prepared: &Prepared, failed: &Failed<'_>, inbox: 
         }
         search.join().ok().flatten().map(|failure| aftermath::hint_for(docker, failure))
     });
+    never
 }
 
-/// Makes it with a minder beside it, which outlives us if it must.
+/// Makes it with a minder beside it, which outlives us if it must. Whether the container is gone for certain is told as well, if
+/// the command may write.
 pub(super) fn minded(
     context: &Context,
     manner: &Manner,
@@ -135,7 +165,7 @@ pub(super) fn minded(
     spare: Option<&Spare>,
     execution: Execution<'_>,
     inbox: &Inbox,
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<(Ended, bool)> {
     let task = minder::Task {
         container: execution.container.to_owned(),
         rename: spare.map(name_at_work),
@@ -158,19 +188,26 @@ pub(super) fn minded(
             minder.started(pid);
         }
     });
-    let doubt = match &ended {
+    let mut doubt = match &ended {
         Ok(ended) if ended.complete && certain && ended.exit_code() == 0 => Doubt::None,
         // Any other code may be that of a `docker` that has failed while the container goes on.
         Ok(ended) if ended.complete || ended.began => Doubt::MayBeThere,
         _ => Doubt::MayAppear,
     };
+    // `docker` has ended by itself, so the daemon makes nothing more.
+    let settled = ended.as_ref().is_ok_and(|ended| ended.complete || ended.began);
+    let mut gone = doubt == Doubt::None;
+    if prepared.views.is_some() && !gone {
+        gone = minder::removed(&docker, &container) && settled;
+        doubt = if gone { Doubt::None } else { doubt };
+    }
     let keeps_claim = spare.is_some() && ended.as_ref().is_ok_and(Ended::came_to_nothing);
     match minder {
         Some(minder) => minder.done(doubt, keeps_claim),
         None if doubt != Doubt::None => drop(minder::remove(&docker, &container)),
         None => {}
     }
-    ended
+    Ok((ended?, gone))
 }
 
 /// What a spare is called once a command has it.

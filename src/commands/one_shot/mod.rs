@@ -13,10 +13,13 @@ mod arguments;
 mod attempt;
 mod environment;
 mod image;
+mod mounts;
 mod object;
 mod prepare;
 mod request;
 mod specification;
+mod user;
+mod views;
 mod warm;
 
 use std::ffi::OsString;
@@ -25,11 +28,13 @@ use std::time::{Duration, SystemTime};
 
 use clap::ArgMatches;
 
+use crate::changes::view::Finished;
 use crate::context::Context;
 use crate::error::{self, Error, Kind};
 use crate::sandbox::claims::{Claim, Claims, Patience, Running, Taken};
 use crate::sandbox::execution::{self, Ended, Event, Inbox, Input, Output};
 use crate::ui;
+use attempt::Done;
 pub(crate) use object::report;
 use prepare::{Pass, Prepared};
 pub(crate) use request::{Access, Folder, Request, Wait};
@@ -58,6 +63,8 @@ pub(crate) struct Manner {
 pub(crate) struct Outcome {
     pub(crate) ended: Ended,
     pub(crate) container: String,
+    /// What it changed, where it might write; nothing if the daemon does not tell whether it has ended.
+    pub(crate) changes: Option<Finished>,
     /// Whether a spare ran it.
     pub(crate) warm: bool,
     pub(crate) started_at: SystemTime,
@@ -87,11 +94,20 @@ pub(crate) fn execute(
         notes.for_each(|note| ui::note(note));
     }
     let claim = claim(context, request, manner, &prepared)?;
+    let settled = prepared.views.as_ref().map(|views| views.settle(&prepared.docker)).unwrap_or_default();
+    if !manner.silent {
+        settled.iter().for_each(|line| ui::warn(line));
+    }
     let (started_at, began) = (SystemTime::now(), std::time::Instant::now());
     let done = attempts(context, request, manner, prepared, &claim, inbox);
     claim.release();
-    let ((ended, container), warm, prepared) = done?;
-    Ok(Outcome { ended, container, warm, started_at, duration: began.elapsed(), prepared })
+    let (Done { ended, container, started, view }, warm, prepared) = done?;
+    let duration = began.elapsed();
+    let changes = match (&prepared.views, view) {
+        (Some(views), Some(view)) => Some(views.finish(view, started.then(|| ended.exit_code()))?),
+        _ => None,
+    };
+    Ok(Outcome { ended, container, changes, warm, started_at, duration, prepared })
 }
 
 /// In a spare, else in a container of its own: how it ended, and whether it was a spare.
@@ -102,7 +118,7 @@ fn attempts(
     prepared: Prepared,
     claim: &Claim,
     inbox: &Inbox,
-) -> anyhow::Result<((Ended, String), bool, Prepared)> {
+) -> anyhow::Result<(Done, bool, Prepared)> {
     if prepared.spares > 0
         && prepared.runtime.is_some()
         && let Some(done) = warm::attempt(context, request, manner, &prepared, claim, inbox)?

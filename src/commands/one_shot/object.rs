@@ -40,6 +40,8 @@ pub(super) fn failed(request: &Request, failure: Failure, began: SystemTime) -> 
         sandboxed: false,
         warm: false,
         limits: None,
+        changes: Vec::new(),
+        changes_id: None,
     }
 }
 
@@ -65,7 +67,9 @@ pub(super) fn code(error: &anyhow::Error) -> Code {
 }
 
 fn started(request: &Request, outcome: &Outcome) -> Report {
-    let Outcome { ended, container, warm, started_at, duration, prepared } = outcome;
+    let Outcome { ended, container, changes, warm, started_at, duration, prepared } = outcome;
+    let waiting = changes.as_ref().filter(|changes| changes.waiting().next().is_some());
+    let listed = changes.iter().flat_map(|changes| &changes.changes);
     let end = end(&prepared.docker, ended);
     let ran = ended.began || !matches!(end, report::Outcome::Failed(_));
     Report {
@@ -83,6 +87,8 @@ fn started(request: &Request, outcome: &Outcome) -> Report {
         sandboxed: ran && prepared.runtime.is_some(),
         warm: *warm,
         limits: Some(prepared.limits()),
+        changes: listed.map(|(root, change)| change.report(root)).collect(),
+        changes_id: waiting.map(|changes| changes.id.clone()),
     }
 }
 

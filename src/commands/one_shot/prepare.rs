@@ -6,8 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use super::environment::{self, Variables};
 use super::image::{self, Found, Image};
-use super::request::{Access, Request};
+use super::request::Request;
 use super::specification::{self, GRACE, Specification};
+use super::user::{Caller, User};
+use super::views::{self, Views};
+use crate::changes::project;
 use crate::commands::rules::OfDo;
 use crate::commands::run::{self, Manner, Verb};
 use crate::context::Context;
@@ -15,7 +18,6 @@ use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::key;
 use crate::docker::flags::Flags;
-use crate::docker::ids;
 use crate::docker::run_line::RunLine;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::memory::Memory;
@@ -46,6 +48,8 @@ pub(crate) struct Prepared {
     /// What `--env` and `--env-file` come to.
     pub(super) environment: Variables,
     pub(super) guard: PathBuf,
+    /// What it may write to.
+    pub(super) views: Option<Views>,
     /// Its image, as the daemon had it before the start.
     pub(super) image: Found,
     /// Where we keep what concerns this daemon.
@@ -97,29 +101,34 @@ pub(super) fn prepare(
     let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
-    let mut specification =
-        error::or_kind(Specification::of(context, request, &settled, terminal), Kind::Usage)?;
     let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
-    if specification.user.is_none() && specification.access != Access::Read {
-        let caller = ids::of_caller(&docker, &socket, settings.detect_timeout.value).map_err(|error| {
+    let limit = settings.detect_timeout.value;
+    let project = project::root(&context.environment.folder_in_words, context.environment.home.as_deref());
+    let user = match &request.user {
+        Some(user) => User::Given(user.clone()),
+        None => User::Caller(Caller::of(&docker, &socket, &project, limit).map_err(|error| {
             let again = context.command_line(request.with("--user=0:0"));
             error
                 .kind(Kind::Usage)
                 .hint("use a daemon of your own:", "docker context ls")
                 .hint("or let the command be that user, with what that user may do:", again)
-        })?;
-        specification.user = Some(caller);
-    }
+        })?),
+    };
+    let specification = Specification::of(context, request, &settled, terminal, (project, user));
+    let mut specification = error::or_kind(specification, Kind::Usage)?;
     let project = labels::project(&specification.project);
-    let spares = settled.warm.value.of(&project) as usize;
     let data = context.environment.data.as_deref().ok_or_else(|| {
         Error::new("there is no folder for our files: HOME is not set, or not there")
             .kind(Kind::Settings)
             .hint("set it:", "export HOME=/root")
     })?;
     let state = data.join("do").join(key(&socket));
+    let daemon = views::Daemon { docker: &docker, socket: &socket, limit };
+    let (views, copies) = Views::of(context, request, &specification, &settings, &daemon, data);
+    let can_wait = views.as_ref().is_none_or(Views::can_wait);
+    let spares = if can_wait { settled.warm.value.of(&project) as usize } else { 0 };
     let isolated = specification.isolated;
     let network = isolated.then(|| make_network(&docker, &settings, &specification, &state)).transpose()?;
     if let Some((_, id)) = &network {
@@ -136,13 +145,7 @@ pub(super) fn prepare(
         Some(_) => plan.limits_hold,
         None => daemon_limits(&docker, settings.detect_timeout.value, &mut plan.warnings),
     };
-    if plan.runtime.is_none() && specification.access == Access::Discard {
-        return Err(Error::new(
-            "`--discard` works inside gVisor only: the kernel of the host would have to mount for it",
-        )
-        .hint("let the command write to the folder itself:", context.command_line(["do", "--write", "…"]))
-        .into());
-    }
+    specification.in_gvisor = plan.runtime.is_some();
     if specification.limits.disk.is_some() {
         check_disk(&docker, settings.detect_timeout.value)?;
     }
@@ -171,13 +174,14 @@ pub(super) fn prepare(
         spares,
         warm_idle: settled.warm_idle.value,
         max_concurrent: settled.max_concurrent.value as usize,
-        limit: settings.detect_timeout.value,
+        limit,
         mode: settings.decision.mode.value,
         project,
         ttl,
         warnings: ignored.into_iter().chain(plan.warnings).collect(),
         limits_hold,
-        notes: plan.notes,
+        notes: plan.notes.into_iter().chain(copies).collect(),
+        views,
         settled,
         specification,
         docker,

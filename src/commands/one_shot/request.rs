@@ -18,6 +18,18 @@ pub(crate) enum Access {
     Discard,
 }
 
+/// Whether a command's changes are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Apply {
+    /// Once it has ended, however.
+    #[default]
+    Always,
+    /// If its exit code is 0. Otherwise they wait.
+    OnSuccess,
+    /// When somebody has looked at them.
+    Review,
+}
+
 /// `--mount`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Folder {
@@ -61,6 +73,8 @@ pub(crate) struct Request {
     pub command: Vec<OsString>,
     /// What it may do to the working folder.
     pub access: Access,
+    /// What becomes of its changes.
+    pub apply: Apply,
     /// What else it sees.
     pub folders: Vec<Folder>,
     /// `--image`.
@@ -168,6 +182,11 @@ impl Request {
             Access::Read => {}
             Access::Write => words.push("--write".into()),
             Access::Discard => words.push("--discard".into()),
+        }
+        match self.apply {
+            Apply::Always => {}
+            Apply::OnSuccess => words.push("--apply=on-success".into()),
+            Apply::Review => words.push("--review".into()),
         }
         words.push("--".into());
         words.extend(self.command.iter().cloned());

@@ -5,14 +5,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::request::{Access, Folder, Request};
+use super::mounts::{Viewed, check_workdir, mounts};
+use super::request::{Folder, Request};
+use super::user::User;
 use crate::context::Context;
 use crate::error::Error;
-use crate::sandbox::{bind, git, isolated};
+use crate::sandbox::{bind, isolated};
 use crate::settings::decide::{Origin, Sourced};
 use crate::settings::one_shot::{Cpus, OneShot, Swap, values};
 use crate::settings::user::parse_duration;
-use crate::ui::{plain, shown};
 
 /// The home folder in the sandbox, where nobody names another: an image's own would be hidden.
 const HOME: &str = "/home/sandbox";
@@ -28,15 +29,17 @@ pub(super) struct Specification {
     /// Of the image; `None` is Docker's choice.
     pub(super) platform: Option<String>,
     pub(super) limits: Limits,
-    pub(super) access: Access,
     /// What is mounted at its own path.
     pub(super) mounts: Vec<Folder>,
+    /// Those of the mounts that the command gets a view of: directories that it may write to.
+    pub(super) views: Vec<Viewed>,
     /// The folder that the command is started in.
     pub(super) workdir: PathBuf,
-    /// The working folder.
+    /// The root of the repository that the working folder is in, or that itself.
     pub(super) project: PathBuf,
-    /// For Docker, inside; `None` is the image's, and where it writes, the caller, whose ids the daemon decides.
-    pub(super) user: Option<OsString>,
+    pub(super) user: User,
+    /// Whether it runs in gVisor: not with `--sandbox=none`.
+    pub(super) in_gvisor: bool,
     /// The network, by Docker's name.
     pub(super) network: OsString,
     pub(super) isolated: bool,
@@ -137,39 +140,24 @@ impl Specification {
         request: &Request,
         settled: &OneShot,
         terminal: bool,
+        (project, user): (PathBuf, User),
     ) -> anyhow::Result<Self> {
-        let project = context.environment.folder_in_words.clone();
-        let absolute = |path: &Path| project.join(path);
-        let mut mounts = vec![Folder { path: project.clone(), writable: request.access == Access::Write }];
-        for folder in &request.folders {
-            mounts.push(Folder { path: absolute(&folder.path), writable: folder.writable });
-        }
-        for folder in &mounts {
-            check(folder)?;
-        }
-        let workdir = request.workdir.as_deref().map_or_else(|| project.clone(), absolute);
+        let here = &context.environment.folder_in_words;
+        let absolute = |path: &Path| here.join(path);
+        let (mounts, views) = mounts(request, here, &project)?;
+        let workdir = request.workdir.as_deref().map_or_else(|| here.clone(), absolute);
         check_workdir(&workdir, &mounts)?;
-        let mut protected = Vec::new();
-        for folder in mounts.iter().filter(|folder| folder.writable && folder.path.is_dir()) {
-            protected.extend(git::protected(&folder.path)?);
-        }
-        let protected =
-            protected.into_iter().map(|mount| Folder { path: mount.path, writable: !mount.read_only });
-        mounts.extend(protected);
-        if request.access == Access::Discard {
-            check_discard(&project, request.user.as_deref())?;
-            check_below(&project, &mounts[1..])?;
-        }
         let network = request.network.clone().unwrap_or_else(|| "none".into());
         let is_isolated = network == isolated::NAME;
         Ok(Self {
             image: settled.image.value.clone(),
             platform: request.platform.clone(),
             limits: Limits::of(settled),
-            access: request.access,
             workdir,
             mounts,
-            user: request.user.clone(),
+            views,
+            user,
+            in_gvisor: true,
             isolated: is_isolated,
             network: if is_isolated { isolated::network().into() } else { network },
             home: home(request),
@@ -223,27 +211,14 @@ impl Specification {
                 }
             }
         }
-        if self.access == Access::Discard {
-            // In the sandbox's own kernel. The guard gives them up before it starts the command.
-            const NEEDED: [&str; 8] =
-                ["SYS_ADMIN", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "SETPCAP", "KILL"];
-            words.extend(NEEDED.iter().map(|name| format!("--cap-add={name}").into()));
-            words.push("--user=0:0".into());
-        } else if let Some(user) = &self.user {
-            words.push(joined("--user=", user));
-        }
+        words.extend(self.user.options(self.in_gvisor));
         words.extend(self.limits.words());
         words
     }
 
     /// For the guard, in front of its task.
     pub(super) fn guard_words(&self) -> Vec<OsString> {
-        if self.access != Access::Discard {
-            return Vec::new();
-        }
-        let user = self.user.clone().unwrap_or_default();
-        let user = if user.as_bytes().contains(&b':') { user } else { joined_with(&user, ":", &user) };
-        vec![joined("discard=", self.project.as_os_str()), joined("user=", &user)]
+        self.user.guard_words(self.in_gvisor, &self.home)
     }
 
     /// When the guard ends the command by itself.
@@ -258,81 +233,9 @@ fn joined(start: &str, end: &OsStr) -> OsString {
     word
 }
 
-fn joined_with(start: &OsStr, between: &str, end: &OsStr) -> OsString {
-    let mut word = start.to_owned();
-    word.push(between);
-    word.push(end);
-    word
-}
-
 /// `HOME` as the user sets it, else one of our own.
 fn home(request: &Request) -> PathBuf {
     let set = request.env.iter().rev().find_map(|variable| variable.as_bytes().strip_prefix(b"HOME="));
     let set = set.map(|home| PathBuf::from(OsStr::from_bytes(home))).filter(|home| home.is_absolute());
     set.unwrap_or_else(|| HOME.into())
-}
-
-fn check(folder: &Folder) -> Result<(), Error> {
-    let path = &folder.path;
-    let text = path.to_str().filter(|text| !text.contains(char::is_control));
-    if text.is_none() {
-        return Err(Error::new(format!(
-            "{} cannot be mounted: its name is no text that Docker takes",
-            shown(path)
-        ))
-        .hint("give it another name:", "mv OLD NEW"));
-    }
-    path.metadata().map(drop).map_err(|error| {
-        let problem = format!("{} cannot be mounted: {}", shown(path), plain(&error.to_string()));
-        Error::new(problem).hint("see what is there:", format!("ls -ld {}", crate::ui::shell_line([path])))
-    })
-}
-
-/// A working directory in a mounted one exists, as far as this machine can tell: where links lead is for the sandbox to say,
-/// in which the guard enters it.
-fn check_workdir(workdir: &Path, mounts: &[Folder]) -> Result<(), Error> {
-    if !workdir.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        return Ok(());
-    }
-    let there = workdir.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(Path::new("/"));
-    let Some(folder) = mounts.iter().rfind(|folder| there.starts_with(&folder.path)) else {
-        return Ok(());
-    };
-    let real = |path: &Path| path.canonicalize().ok();
-    if real(there).zip(real(&folder.path)).is_none_or(|(there, folder)| !there.starts_with(folder)) {
-        return Ok(());
-    }
-    Err(Error::new(format!("working directory {} does not exist", shown(workdir)))
-        .hint("create it:", format!("mkdir -p {}", crate::ui::shell_line([workdir])))
-        .hint("or choose another one:", "docker sandbox do --workdir DIR …"))
-}
-
-/// The layer that takes the writes hides what is mounted below the folder.
-fn check_below(project: &Path, mounts: &[Folder]) -> Result<(), Error> {
-    let Some(folder) = mounts.iter().find(|folder| folder.path.starts_with(project)) else { return Ok(()) };
-    Err(Error::new(format!(
-        "`--discard` cannot be used with `--mount` of {}, which is in the folder whose writes are thrown away",
-        shown(&folder.path)
-    ))
-    .hint("mount a folder elsewhere:", "docker sandbox do --discard --mount /var/tmp/out:rw …")
-    .hint("or let the command write to the working folder itself:", "docker sandbox do --write …"))
-}
-
-/// gVisor's overlay takes its options as a comma list of paths, without a way to quote.
-fn check_discard(project: &Path, user: Option<&OsStr>) -> Result<(), Error> {
-    if project.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b',' | b':' | b'\\')) {
-        return Err(Error::new(format!(
-            "`--discard` cannot be used in {}: `,`, `:` or `\\` in its name",
-            shown(project)
-        ))
-        .hint("work on a copy:", "docker sandbox do --write …, in a folder of another name"));
-    }
-    let numeric =
-        |text: &str| text.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    match user.map(OsStr::to_str) {
-        Some(Some(user)) if numeric(user) && user.split(':').count() <= 2 => Ok(()),
-        Some(_) => Err(Error::new("`--discard` needs a user in numbers, `UID` or `UID:GID`")
-            .hint("give yours:", "docker sandbox do --discard --user \"$(id -u):$(id -g)\" …")),
-        None => Ok(()),
-    }
 }

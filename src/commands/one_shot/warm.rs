@@ -8,14 +8,17 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
+use super::attempt::{self, Done};
 use super::prepare::{self, Pass, Prepared};
 use super::request::Request;
 use super::specification::GRACE;
-use super::{Manner, arguments, attempt};
+use super::views::Views;
+use super::{Manner, arguments};
+use crate::changes::view::View;
 use crate::context::Context;
 use crate::docker::daemon::hex;
 use crate::sandbox::claims::Claim;
-use crate::sandbox::execution::{Ended, Execution, Inbox};
+use crate::sandbox::execution::{Execution, Inbox};
 use crate::sandbox::guard::{self, Task};
 use crate::sandbox::labels::Kind;
 use crate::sandbox::minder;
@@ -32,12 +35,22 @@ pub(super) fn attempt(
     prepared: &Prepared,
     claim: &Claim,
     inbox: &Inbox,
-) -> anyhow::Result<Option<(Ended, String)>> {
+) -> anyhow::Result<Option<Done>> {
     let Some(hash) = specification_hash(prepared) else { return Ok(None) };
     let pool = pool(prepared);
     while let Some(spare) = pool.take(&hash) {
         // Its id: the minder renames it, so that everybody sees that it is at work.
         let container = spare.id.clone();
+        let mut view = None;
+        if let Some(views) = &prepared.views {
+            // Without it, what the command writes would be nowhere.
+            let Some(mut there) = views.open(&spare.name) else {
+                let _ = minder::remove(&prepared.docker, &container);
+                continue;
+            };
+            views.begin(&mut there)?;
+            view = Some(there);
+        }
         let word = guard::random_word()?;
         let task = Task {
             timeout: prepared.specification.guards_deadline(),
@@ -61,10 +74,12 @@ pub(super) fn attempt(
             block: Some(task.block()?),
             ends_with_report: true,
         };
-        let ended = attempt::minded(context, manner, prepared, claim, Some(&spare), execution, inbox)?;
+        let (ended, gone) =
+            attempt::minded(context, manner, prepared, claim, Some(&spare), execution, inbox)?;
         // Otherwise it died under our hands, or before, and nothing was done.
         if !ended.came_to_nothing() {
-            return Ok(Some((ended, attempt::name_at_work(&spare))));
+            let view = view.filter(|_| gone);
+            return Ok(Some(Done { ended, container: attempt::name_at_work(&spare), started: true, view }));
         }
     }
     Ok(None)
@@ -88,6 +103,7 @@ fn specification_hash(prepared: &Prepared) -> Option<String> {
     add(image.as_ref());
     add(prepared.registration.as_ref());
     add(format!("{:?}", prepared.specification.limits).as_ref());
+    add(prepared.views.as_ref().map(Views::words).unwrap_or_default().as_ref());
     let options = prepared.specification.options("");
     let words = options.iter().chain(&prepared.checked);
     words.for_each(|word| add(word));
@@ -162,11 +178,17 @@ fn make(context: &Context, request: &Request, terminal: bool, prepared: Prepared
     let mut words = prepared.words("create", &name, Kind::Spare, lifetime, Some(&hash));
     words.push(format!("idle={}", idle.as_millis()).into());
     let until = SystemTime::now() + idle;
+    let view = prepared.views.as_ref().map(|views| views.make(&name, Some(until))).transpose()?;
+    if let (Some(views), Some(view)) = (&prepared.views, &view) {
+        views.put(view, &mut words)?;
+    }
     let mut id = None;
     for words in [words, vec!["start".into(), name.clone().into()]] {
         let done = prepared.docker.command(words).answer_within(CREATION)?;
         let Some(done) = done.filter(|done| done.status.success()) else {
-            let _ = minder::remove(&prepared.docker, &name);
+            if minder::removed(&prepared.docker, &name) {
+                view.map(View::drop_all);
+            }
             return Ok(false);
         };
         id.get_or_insert_with(|| done.stdout.trim().to_owned());

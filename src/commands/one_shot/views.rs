@@ -1,0 +1,231 @@
+//! Views of the directories that a command may write to: made before its start, compared and applied after its end.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::request::{Apply, Request};
+use super::specification::Specification;
+use super::user::User;
+use crate::changes::rules;
+use crate::changes::store::{Phase, Record, Store};
+use crate::changes::view::{self, Fate, Finished, Host, Means, Owner, View, Wanted};
+use crate::context::Context;
+use crate::docker::client::Docker;
+use crate::docker::daemon::{self, DaemonProcess};
+use crate::docker::{ask, program};
+use crate::error::Error;
+use crate::sandbox::fleet::prune;
+use crate::sandbox::{bind, minder};
+use crate::settings::load::Settings;
+use crate::ui::{self, plain, shell_line, shown};
+
+/// How a command writes, and what becomes of that.
+#[derive(Debug)]
+pub(super) struct Views {
+    store: Store,
+    wanted: Vec<Wanted>,
+    ids: (u32, u32),
+    daemon: String,
+    /// Rules over changes that do not hold.
+    allowed: BTreeSet<String>,
+    host: Host,
+    apply: Apply,
+    command: String,
+}
+
+/// What is known of the daemon.
+pub(super) struct Daemon<'a> {
+    pub(super) docker: &'a Docker,
+    pub(super) socket: &'a Path,
+    pub(super) limit: Duration,
+}
+
+impl Views {
+    /// Those for a command, and what there is to say of them with `--verbose`; `None` if it may write to nothing.
+    pub(super) fn of(
+        context: &Context,
+        request: &Request,
+        specification: &Specification,
+        settings: &Settings,
+        daemon: &Daemon<'_>,
+        data: &Path,
+    ) -> (Option<Self>, Vec<String>) {
+        if specification.views.is_empty() {
+            return (None, Vec::new());
+        }
+        let no_overlay = no_overlay(&specification.user, daemon);
+        let mut notes = Vec::new();
+        let mut wanted = Vec::new();
+        for viewed in &specification.views {
+            let means = no_overlay.map_or_else(|| view::means(&viewed.path, data), Err);
+            let means = means.unwrap_or_else(|why| {
+                let path = shown(&viewed.path);
+                notes.push(format!("the command works on a copy of {path}, as there is no overlay: {why}"));
+                Means::Copy
+            });
+            wanted.push(Wanted { path: viewed.path.clone(), means, applies: viewed.applies });
+        }
+        let allowed = rules::RULES.iter().filter(|rule| settings.exceptions.allows(rule.id).is_some());
+        let views = Self {
+            store: Store::new(data),
+            wanted,
+            ids: specification.user.owner(),
+            daemon: daemon::key(daemon.socket),
+            allowed: allowed.map(|rule| rule.id.to_owned()).collect(),
+            host: host(context),
+            apply: request.apply,
+            command: plain(&shell_line(&request.command)),
+        };
+        (Some(views), notes)
+    }
+
+    /// Whether a container can have them before there is a command: a copy would not be the host's any more.
+    pub(super) fn can_wait(&self) -> bool {
+        self.wanted.iter().all(|wanted| wanted.means == Means::Overlay)
+    }
+
+    /// What tells the containers that have such views from others.
+    pub(super) fn words(&self) -> String {
+        format!("{:?}", self.wanted)
+    }
+
+    /// Makes them, for the container `name`, which waits for a command until `idle_until`.
+    ///
+    /// # Errors
+    /// A directory cannot be read, or ours cannot be written to.
+    pub(super) fn make(&self, name: &str, idle_until: Option<SystemTime>) -> anyhow::Result<View> {
+        self.store.prune(SystemTime::now());
+        let idle_until =
+            idle_until.map(|until| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+        let owner = Owner { ids: self.ids, daemon: self.daemon.clone(), idle_until };
+        View::make(&self.store, id(name), &self.wanted, &owner)
+    }
+
+    /// Those of a container that waited for a command.
+    pub(super) fn open(&self, name: &str) -> Option<View> {
+        View::open(&self.store, id(name))
+    }
+
+    /// `words` with the view in the place of the directories themselves.
+    ///
+    /// # Errors
+    /// One of them is not there: nothing may be started.
+    pub(super) fn put(&self, view: &View, words: &mut [OsString]) -> anyhow::Result<()> {
+        for (wanted, mount) in self.wanted.iter().zip(view.mounts()) {
+            let path = wanted.path.as_os_str();
+            let place = bind::word(path, path, false);
+            let found = words.iter_mut().find(|word| **word == place);
+            *found.ok_or_else(|| Error::new(format!("{} is not mounted", shown(&wanted.path))))? = mount;
+        }
+        Ok(())
+    }
+
+    /// The command is about to begin.
+    ///
+    /// # Errors
+    /// Our directory cannot be written to.
+    pub(super) fn begin(&self, view: &mut View) -> anyhow::Result<()> {
+        view.begin(self.command.clone())
+    }
+
+    /// The command has ended, or was not started, and its container is gone: its changes are applied, or wait.
+    ///
+    /// # Errors
+    /// What it left cannot be read, or a directory of ours cannot be written to.
+    pub(super) fn finish(&self, view: View, exit_code: Option<u8>) -> anyhow::Result<Finished> {
+        let fate = match (exit_code, self.apply) {
+            (None, _) => Fate::Drop,
+            (Some(_), Apply::Always) | (Some(0), Apply::OnSuccess) => Fate::Apply,
+            (Some(_), Apply::OnSuccess | Apply::Review) => Fate::Wait,
+        };
+        view.finish(fate, &self.allowed, &self.host)
+    }
+
+    /// Finishes what earlier commands in this project have left, whose callers were killed. What there is to say of that.
+    pub(super) fn settle(&self, docker: &Docker) -> Vec<String> {
+        let project = self.wanted.first().map(|wanted| wanted.path.clone()).unwrap_or_default();
+        let earlier = self.store.all().into_iter().filter(|(_, record)| record.project == project);
+        earlier.filter_map(|(id, record)| self.settle_one(docker, &id, &record)).collect()
+    }
+
+    fn settle_one(&self, docker: &Docker, id: &str, record: &Record) -> Option<String> {
+        let finished = match record.phase {
+            Phase::Waiting => return None,
+            Phase::Applying => View::open(&self.store, id)?.resume(&self.host),
+            Phase::Running if record.idle_until.is_some() || record.daemon != self.daemon => return None,
+            Phase::Running => {
+                let view = View::open(&self.store, id)?;
+                // The command may go on.
+                let gone = minder::removed(docker, &format!("{}{id}", prune::TAKEN));
+                gone.then(|| view.examine(&self.host))?
+            }
+        };
+        let (applied, command) = (record.phase == Phase::Applying, &record.command);
+        match finished {
+            Err(error) => {
+                Some(format!("what `{command}` changed is not applied: {}", plain(&format!("{error:#}"))))
+            }
+            Ok(finished) => match summary(&finished) {
+                Some(left) => Some(format!("`{command}` was interrupted: {left}")),
+                None if applied => {
+                    Some(format!("`{command}` was interrupted: the rest of its changes was applied"))
+                }
+                None => None,
+            },
+        }
+    }
+}
+
+/// The part of a container's name that its view is known by.
+fn id(container: &str) -> &str {
+    container.rsplit('-').next().unwrap_or_default()
+}
+
+/// What it takes to judge changes.
+pub(crate) fn host(context: &Context) -> Host {
+    let environment = &context.environment;
+    let git = program::find(OsStr::new("git"), environment.path.as_deref(), Path::new("/"));
+    Host { git: git.map(PathBuf::from), home: environment.home.clone() }
+}
+
+/// Why the daemon mounts no overlay for us.
+fn no_overlay(user: &User, daemon: &Daemon<'_>) -> Option<&'static str> {
+    if matches!(user, User::Caller(caller) if caller.is_mapped) {
+        return Some("Docker is rootless");
+    }
+    if DaemonProcess::serving(daemon.socket).is_some_and(|process| process.is_rootless()) {
+        return Some("Docker is rootless");
+    }
+    if DaemonProcess::serving(daemon.socket).is_some() {
+        return None;
+    }
+    // In a virtual machine, perhaps, which sees this machine's directories by way of another file system.
+    let info = ask::about_if_it_answers(daemon.docker, daemon.limit)?;
+    let kernel = rustix::system::uname();
+    let same = kernel.release().to_bytes() == info.kernel_version.as_bytes();
+    (!same || info.is_rootless()).then_some("the daemon has another kernel, or is rootless")
+}
+
+/// What of a command's changes the host does not have, in a line; `None` if it has all.
+pub(super) fn summary(finished: &Finished) -> Option<String> {
+    let counts = view::Counts::of(finished.waiting());
+    let parts: Vec<String> = [
+        (counts.wanted, "to review"),
+        (counts.held, "held back"),
+        (counts.conflicts, "in conflict with the host's"),
+        (counts.failed, "not possible on the host"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    let [first, rest @ ..] = parts.as_slice() else { return None };
+    let (first, noun) = (first.as_str(), if first.starts_with("1 ") { "change" } else { "changes" });
+    let (count, what) = first.split_once(' ').unwrap_or((first, ""));
+    let mut line = format!("{count} {noun} {what}");
+    rest.iter().for_each(|part| line.push_str(&format!(", {part}")));
+    line.push_str(&format!("; see, and apply or drop: docker sandbox changes {}", finished.id));
+    Some(ui::plain(&line))
+}
