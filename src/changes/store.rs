@@ -174,6 +174,17 @@ impl Store {
         all.filter_map(|(id, _)| self.open(&id)).map(Entry::remove).count()
     }
 
+    /// Removes the views of containers of these names that waited for a command, and are gone.
+    pub(crate) fn forget(&self, names: &[&str]) {
+        for id in names.iter().filter_map(|name| name.rsplit('-').next()) {
+            if let Some(entry) = self.open(id)
+                && entry.record().is_some_and(|record| record.idle_until.is_some())
+            {
+                entry.remove();
+            }
+        }
+    }
+
     /// A directory for overlayfs's own use, and its number. It is free again when the lock is dropped, and no record of a
     /// container that may be there names it: two mounts must not have the same.
     ///

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use clap::ArgMatches;
 
+use crate::changes::store::Store;
 use crate::commands::fleet::{Asking, brief};
 use crate::context::Context;
 use crate::error::Error;
@@ -57,6 +58,13 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
     let ids: Vec<String> = going.iter().map(|container| container.id.clone()).collect();
     let containers = prune::remove(&asking.docker, &ids, asking.limit)?;
     ui::out(&lines(&containers.ids))?;
+    let removed = going.iter().filter(|one| containers.ids.contains(&one.id));
+    let names: Vec<&str> = removed.map(|one| one.name.as_str()).collect();
+    let store = context.environment.data.as_deref().map(Store::new);
+    let records = store.map_or(0, |store| {
+        store.forget(&names);
+        store.prune(now)
+    });
     let left: Vec<&Container> =
         fleet.containers.iter().filter(|one| !containers.ids.contains(&one.id)).collect();
     let mut unused = networks::unused(&asking.docker, &left, &filters, asking.limit)?;
@@ -76,6 +84,7 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()>
             (containers.ids.len(), "container"),
             (networks.ids.len(), "network"),
             (volumes.ids.len(), "volume"),
+            (records, "change record"),
         ])
     ));
     let problems = [containers.problems, networks.problems, volumes.problems].concat();
@@ -155,7 +164,7 @@ fn short(id: &str) -> String {
 
 /// How many of each; volumes only if there are some.
 fn told(counts: &[(usize, &str)]) -> String {
-    let counts = counts.iter().filter(|(number, what)| *number > 0 || *what != "volume");
+    let counts = counts.iter().filter(|(number, what)| *number > 0 || matches!(*what, "container" | "network"));
     let counts: Vec<String> = counts.map(|(number, what)| counted(*number, what)).collect();
     match counts.split_last() {
         Some((last, [first])) => format!("{first} and {last}"),

@@ -35,6 +35,7 @@ run
 --workdir=/
 --tmpfs=/tmp:exec,mode=1777
 --tmpfs=/home/sandbox:exec,mode=1777
+--user=0:0
 --cpus=2
 --memory=4294967296
 --memory-swap=4294967296
@@ -226,6 +227,7 @@ hint: pull it, or build it, under that name:
 hint: or use an image that is there:
     docker images
 --- docker was called
+docker info --format '{{json .}}'
 docker info --format '{{json .Runtimes}}'
 docker image inspect '--format={{json .}}' --platform=linux/arm64 img
 docker pull --platform=linux/arm64 img

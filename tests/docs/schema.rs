@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use boon::{Compiler, SchemaIndex, Schemas};
 use docker_sandbox::error::Error;
 use docker_sandbox::sandbox::report::{
-    Code, Failure, Image, Limits, Outcome, Output, Report, SCHEMA_VERSION, signal_name,
+    Change, Code, Failure, Image, Limits, Outcome, Output, Report, SCHEMA_VERSION, signal_name,
 };
 use docker_sandbox::settings::one_shot::{OneShot, Swap};
 use serde_json::{Value, json};
@@ -69,6 +69,8 @@ fn ran() -> Report {
         sandboxed: true,
         warm: false,
         limits: Some(Limits::of(&OneShot::default(), true)),
+        changes: Vec::new(),
+        changes_id: None,
     }
 }
 
@@ -108,6 +110,22 @@ fn all_kinds() -> Vec<Report> {
         ..ran()
     });
     kinds.push(Report { sandboxed: false, runtime: None, started_at: SystemTime::UNIX_EPOCH, ..ran() });
+    let change = |state: &'static str, rule: Option<&str>, reason: Option<&str>| Change {
+        path: OsString::from_vec(b"/p/a\xff".to_vec()).into(),
+        kind: "added",
+        node: "symlink",
+        state,
+        rule: rule.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+    };
+    let changes = vec![
+        change("applied", None, None),
+        change("waiting", None, None),
+        change("held-back", Some("git-config"), None),
+        change("conflict", None, None),
+        change("failed", None, Some("no space left on device")),
+    ];
+    kinds.push(Report { changes, changes_id: Some("0123456789ab".to_owned()), ..ran() });
     let mut settings = OneShot::default();
     settings.memory_swap.value = Swap::Unlimited;
     settings.disk.value = Some(10 << 30);
@@ -202,5 +220,5 @@ fn every_object_of_the_schema_is_closed_and_every_field_described() {
     }
     let mut objects = 0;
     walk(&schema(), &mut objects);
-    assert_eq!(objects, 7);
+    assert_eq!(objects, 8);
 }

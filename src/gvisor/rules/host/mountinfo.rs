@@ -83,7 +83,8 @@ impl Mountinfo {
                 let same = same.filter(|other| other.device == mount.device && !other.is_a_volume());
                 names.extend(same.filter_map(|other| renamed(&within, &other.root, &other.at)));
             }
-            for overlay in &table.mounts {
+            // A view of a directory, which a container of ours has, is no other name of it.
+            for overlay in table.mounts.iter().filter(|mount| !mount.is_a_volume()) {
                 names.extend(overlay.layers.iter().filter_map(|layer| renamed(path, layer, &overlay.at)));
             }
         }
@@ -233,6 +234,7 @@ mod tests {
 33 22 0:40 / /srv/layered rw - overlay overlay rw,lowerdir=/lower\\134:a:/etc/ssl,upperdir=/root/up,workdir=/work
 34 22 0:4 net:[4026532000] /run/netns/a rw - nsfs nsfs rw
 35 22 8:1 /srv/data /var/lib/docker/volumes/v/_data rw - ext4 /dev/sda1 rw
+36 22 0:41 / /var/lib/docker/volumes/w/_data rw - overlay overlay rw,lowerdir=/srv/project,upperdir=/srv/ours,workdir=/w
 ";
 
     fn names(table: &str, path: &str) -> Vec<String> {
@@ -281,6 +283,7 @@ mod tests {
     #[test]
     fn a_volume_of_an_engine_gives_its_directory_no_other_name() {
         assert!(names(TABLE, "/srv/data").is_empty());
+        assert!(names(TABLE, "/srv/project").is_empty() && names(TABLE, "/srv/ours").is_empty());
         // By its own name it is what it is.
         assert!(names(TABLE, "/var/lib/docker/volumes/v/_data").contains(&"/srv/data".to_owned()));
     }
