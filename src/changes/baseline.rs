@@ -46,12 +46,12 @@ impl Baseline {
     }
 
     /// Whether a file that the command has and the host has not was removed on the host meanwhile. In an overlay this is only
-    /// known of files that were copied up, which also those are that the command renamed: then the directory tells.
+    /// known of files that were copied up, which also those are that the command renamed: then the directory tells, or the nearest
+    /// one that the host has.
     pub(crate) fn was_removed(&self, path: &Path, host: &Tree, copied_up: bool) -> bool {
         match self {
             Self::Since(start) => {
-                let parent = path.parent().unwrap_or(Path::new(""));
-                let directory = host.stat(parent).ok().flatten();
+                let directory = path.ancestors().skip(1).find_map(|above| host.stat(above).ok().flatten());
                 copied_up && directory.is_none_or(|directory| changed_at(&directory) > *start)
             }
             Self::Copied(seen) => seen.contains_key(path),

@@ -307,6 +307,19 @@ proptest! {
 }
 
 #[test]
+fn a_file_arrives_in_a_directory_that_the_command_made() {
+    for view in VIEWS {
+        let stage = Stage::new(view, some_files);
+        let left = stage.run(|root| {
+            fs::create_dir_all(root.join("n/m")).unwrap();
+            fs::rename(root.join("f"), root.join("n/m/f")).unwrap();
+        });
+        let changes = stage.apply();
+        assert_eq!(differences(&stage.project(), &left), NONE, "{view:?}: {changes:#?}");
+    }
+}
+
+#[test]
 fn a_file_that_changed_on_the_host_meanwhile_stays_the_hosts() {
     for view in VIEWS {
         let stage = Stage::new(view, some_files);

@@ -1,12 +1,8 @@
 //! Users and groups of this machine, as a container of the daemon knows them.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::time::Duration;
 
-use super::ask;
-use super::client::Docker;
-use super::daemon::DaemonProcess;
+use super::local::Local;
 use crate::error::Error;
 
 /// A user with the groups that it is in.
@@ -37,28 +33,28 @@ impl Ids {
     }
 }
 
-/// What the ids `outside` are in a container of the daemon behind `socket`, and whether they are others there.
+/// What the ids `outside` are in a container of `daemon`, and whether they are others there.
 ///
 /// For a root daemon they are the same. Rootless Docker is in a user namespace that maps its user to 0 and subordinate
 /// ids to the others; groups that it does not map are left out.
 ///
 /// # Errors
 /// The user is none: the daemon is another user's, and rootless. The error has no hint.
-pub fn inside(docker: &Docker, socket: &Path, outside: &Ids, limit: Duration) -> Result<(Ids, bool), Error> {
+pub fn inside(daemon: &Local<'_>, outside: &Ids) -> Result<(Ids, bool), Error> {
     let user = outside.user;
     let foreign = |owner: u32| {
         Error::new(format!(
             "this is the rootless Docker of user {owner}: no user in its containers is you (user {user}) outside of them"
         ))
     };
-    if let Some(daemon) = DaemonProcess::serving(socket) {
+    if let Some(process) = &daemon.process {
         let map = |file: &str| {
-            let (theirs, own) = (format!("/proc/{}/{file}", daemon.pid()), format!("/proc/self/{file}"));
+            let (theirs, own) = (format!("/proc/{}/{file}", process.pid()), format!("/proc/self/{file}"));
             Some((std::fs::read_to_string(theirs).ok()?, std::fs::read_to_string(own).ok()?))
         };
         if let Some(((users, own_users), (groups, own_groups))) = map("uid_map").zip(map("gid_map")) {
             let group = |group: &u32| mapped(&groups, &own_groups, *group);
-            let Some(user) = mapped(&users, &own_users, user) else { return Err(foreign(daemon.owner())) };
+            let Some(user) = mapped(&users, &own_users, user) else { return Err(foreign(process.owner())) };
             let ids = Ids {
                 user,
                 // Its user's primary group, if ours at the moment is another one.
@@ -68,8 +64,7 @@ pub fn inside(docker: &Docker, socket: &Path, outside: &Ids, limit: Duration) ->
             return Ok((ids, users != own_users));
         }
     }
-    let rootless = ask::about_if_it_answers(docker, limit).is_some_and(|info| info.is_rootless());
-    match (rootless, std::fs::metadata(socket)) {
+    match (daemon.is_rootless(), std::fs::metadata(daemon.socket)) {
         (false, _) => Ok((outside.clone(), false)),
         (true, Ok(socket)) if socket.uid() != user => Err(foreign(socket.uid())),
         (true, _) => Ok((Ids { user: 0, group: 0, groups: Vec::new() }, true)),

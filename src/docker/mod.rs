@@ -12,6 +12,7 @@ pub mod grammar;
 pub mod ids;
 pub mod info;
 pub mod inspect;
+pub mod local;
 pub mod mountinfo;
 pub mod mounts;
 pub mod networks;

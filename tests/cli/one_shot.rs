@@ -137,7 +137,10 @@ fn what_cannot_be_is_refused_before_docker_is_asked() {
         "do --workdir missing/dir true",
         "do --wait=soon true",
         "do --mount /nowhere/at/all true",
-        "do --discard --user me true",
+        "do --apply never --write true",
+        "do --apply on-success true",
+        "do --review true",
+        "do --review --discard true",
         "do --discard --mount .:rw true",
         "do --timeout 500000000000y true",
         "do --wait=500000000000y true",
@@ -180,12 +183,12 @@ hint: leave it out for no swap, or give it more:
     --memory-swap=1g
 
 "#]]);
-    test.docker("sandbox do --discard --user me true").refuses(str![[r#"
+    test.docker("sandbox do --review true").refuses(str![[r#"
 exit 125
 --- stderr
-docker sandbox: `--discard` needs a user in numbers, `UID` or `UID:GID`
-hint: give yours:
-    docker sandbox do --discard --user "$(id -u):$(id -g)" …
+docker sandbox: `--review` is for commands that may write, and this one may not
+hint: let it write to the project:
+    docker sandbox do --write --review …
 
 "#]]);
     test.docker("sandbox do --nonsense true").refuses(str![[r#"
@@ -260,6 +263,7 @@ hint: mount it read-only, or only the folder that is needed:
 hint: or allow it, if that is what you want:
     docker sandbox do --allow=host-etc --mount=/etc:rw -- true
 --- docker was called
+docker info --format '{{json .}}'
 docker info --format '{{json .Runtimes}}'
 
 "#]]);
@@ -272,6 +276,7 @@ hint: take this daemon's gVisor:
 hint: to start it without the sandbox, if that is what you want:
     docker sandbox do --no-sandbox --runtime=runc …
 --- docker was called
+docker info --format '{{json .}}'
 docker info --format '{{json .Runtimes}}'
 docker info --format '{{json .}}'
 

@@ -41,6 +41,12 @@ pub(super) fn request(matches: &ArgMatches) -> Result<Request, Error> {
         (_, Some("on-success")) => Apply::OnSuccess,
         _ => Apply::Always,
     };
+    let folders: Vec<Folder> = words("mount").iter().map(|text| Folder::parse(text)).collect();
+    if apply != Apply::Always && access != Access::Write && !folders.iter().any(|folder| folder.writable) {
+        let option = if apply == Apply::Review { "--review" } else { "--apply=on-success" };
+        return Err(Error::new(format!("`{option}` is for commands that may write, and this one may not"))
+            .hint("let it write to the project:", format!("docker sandbox do --write {option} …")));
+    }
     let wait = match text("wait").as_deref() {
         None => Wait::No,
         Some("") => Wait::ForEver,
@@ -53,7 +59,7 @@ pub(super) fn request(matches: &ArgMatches) -> Result<Request, Error> {
         command,
         access,
         apply,
-        folders: words("mount").iter().map(|text| Folder::parse(text)).collect(),
+        folders,
         image: text("image"),
         platform: text("platform"),
         env: words("env"),

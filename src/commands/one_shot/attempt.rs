@@ -51,7 +51,7 @@ pub(super) fn cold(
     let task = Task {
         timeout: deadline,
         grace: GRACE,
-        workdir: prepared.specification.workdir.clone(),
+        workdir: prepared.specification.seen.workdir.clone(),
         environment: Vec::new(),
         report: word.clone(),
         command: request.command.clone(),

@@ -6,6 +6,7 @@ use rustix::fs::StatVfsMountFlags;
 
 use super::request::{Access, Folder, Request};
 use crate::changes::project;
+use crate::context::Context;
 use crate::docker::read_only;
 use crate::error::Error;
 use crate::ui::{plain, shown};
@@ -18,47 +19,77 @@ pub(super) struct Viewed {
     pub(super) applies: bool,
 }
 
-/// What the command sees at its own path, and what of that it gets a view of.
-///
-/// # Errors
-/// Something of it cannot be mounted.
-pub(super) fn mounts(
-    request: &Request,
-    here: &Path,
-    project: &Path,
-) -> Result<(Vec<Folder>, Vec<Viewed>), Error> {
-    let own = std::iter::once(project.to_owned()).chain(project::git_directory(project));
-    let own: Vec<Folder> =
-        own.map(|path| Folder { path, writable: request.access != Access::Read }).collect();
-    let others = request.folders.iter().map(|folder| Folder { path: here.join(&folder.path), ..*folder });
-    // Else it is writable as a part of the project.
-    let is_new = |folder: &Folder| {
-        !(folder.writable && request.access == Access::Write && folder.path.starts_with(project))
-    };
-    let given: Vec<Folder> = own.iter().cloned().chain(others.filter(is_new)).collect();
-    let mut mounts = given.clone();
-    // An overlay does not show what is mounted below its directory: each gets a view of its own.
-    let table = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-    for folder in mounts_below(&table, &given) {
-        if !given.iter().any(|other| other.path == folder.path) {
-            mounts.push(folder);
+/// What a command sees at its own path.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    /// The root of the repository that the working folder is in, or that itself.
+    pub(super) project: PathBuf,
+    /// That, and everything else.
+    pub(super) mounts: Vec<Folder>,
+    /// Those of the mounts that the command gets a view of: directories that it may write to.
+    pub(super) views: Vec<Viewed>,
+    /// The folder that the command is started in.
+    pub(super) workdir: PathBuf,
+}
+
+impl Seen {
+    /// What `request` comes to.
+    ///
+    /// # Errors
+    /// Something of it cannot be mounted, or is not there.
+    pub(super) fn of(context: &Context, request: &Request, project: PathBuf) -> Result<Self, Error> {
+        let here = &context.environment.folder_in_words;
+        let own = std::iter::once(project.clone()).chain(project::git_directory(&project));
+        let own: Vec<Folder> =
+            own.map(|path| Folder { path, writable: request.access != Access::Read }).collect();
+        let others = request.folders.iter().map(|folder| Folder { path: here.join(&folder.path), ..*folder });
+        // Else it is writable as a part of the project.
+        let is_new = |folder: &Folder| {
+            !(folder.writable && request.access == Access::Write && folder.path.starts_with(&project))
+        };
+        let mut given = own.clone();
+        for folder in others.filter(is_new) {
+            // Docker mounts one place once.
+            match given.iter_mut().find(|other| other.path == folder.path) {
+                Some(_) if request.access == Access::Discard && folder.writable => {
+                    return Err(contradiction(&folder.path));
+                }
+                Some(other) => other.writable |= folder.writable,
+                None => given.push(folder),
+            }
         }
+        let mut mounts = given.clone();
+        // An overlay does not show what is mounted below its directory: each gets a view of its own.
+        let table = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let below = mounts_below(&table, &given).into_iter();
+        mounts.extend(below.filter(|folder| !given.iter().any(|other| other.path == folder.path)));
+        mounts.iter().try_for_each(check)?;
+        let is_own = |path: &Path| {
+            let above = given.iter().filter(|folder| path.starts_with(&folder.path));
+            let nearest = above.max_by_key(|folder| folder.path.as_os_str().len());
+            nearest.is_some_and(|nearest| own.iter().any(|own| own.path == nearest.path))
+        };
+        let discards = request.access == Access::Discard;
+        let views = mounts.iter().filter(|folder| folder.writable && folder.path.is_dir());
+        let views = views
+            .map(|folder| Viewed { applies: !(discards && is_own(&folder.path)), path: folder.path.clone() });
+        let views = views.collect();
+        let workdir = request.workdir.as_deref().map_or_else(|| here.clone(), |path| here.join(path));
+        check_workdir(&workdir, &mounts)?;
+        Ok(Self { project, mounts, views, workdir })
     }
-    for folder in &mounts {
-        check(folder)?;
-    }
-    let is_own = |path: &Path| {
-        let above = given.iter().filter(|folder| path.starts_with(&folder.path));
-        let nearest = above.max_by_key(|folder| folder.path.as_os_str().len());
-        nearest.is_some_and(|nearest| own.contains(nearest))
-    };
-    let discards = request.access == Access::Discard;
-    let views = mounts
-        .iter()
-        .filter(|folder| folder.writable && folder.path.is_dir())
-        .map(|folder| Viewed { applies: !(discards && is_own(&folder.path)), path: folder.path.clone() });
-    let views = views.collect();
-    Ok((mounts, views))
+}
+
+fn contradiction(path: &Path) -> Error {
+    Error::new(format!(
+        "`--discard` throws away what is written to {}, and `--mount` of it with `:rw` keeps that",
+        shown(path)
+    ))
+    .hint("apply what the command changes:", "docker sandbox do --write …")
+    .hint(
+        "or keep what it writes to a directory of its own:",
+        "docker sandbox do --discard --mount ./out:rw …",
+    )
 }
 
 /// What is mounted below the writable ones of `folders`: a file system that this machine has read-only stays so, and so does a
@@ -95,7 +126,7 @@ fn check(folder: &Folder) -> Result<(), Error> {
 
 /// A working directory in a mounted one exists, as far as this machine can tell: where links lead is for the sandbox to say,
 /// in which the guard enters it.
-pub(super) fn check_workdir(workdir: &Path, mounts: &[Folder]) -> Result<(), Error> {
+fn check_workdir(workdir: &Path, mounts: &[Folder]) -> Result<(), Error> {
     if !workdir.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(());
     }

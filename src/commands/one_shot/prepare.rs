@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use super::environment::{self, Variables};
 use super::image::{self, Found, Image};
+use super::mounts::Seen;
 use super::request::Request;
 use super::specification::{self, GRACE, Specification};
 use super::user::{Caller, User};
-use super::views::{self, Views};
+use super::views::Views;
 use crate::changes::project;
 use crate::commands::rules::OfDo;
 use crate::commands::run::{self, Manner, Verb};
@@ -18,6 +19,7 @@ use crate::docker::ask;
 use crate::docker::client::Docker;
 use crate::docker::daemon::key;
 use crate::docker::flags::Flags;
+use crate::docker::local::Local;
 use crate::docker::run_line::RunLine;
 use crate::error::{self, Error, Kind};
 use crate::gvisor::memory::Memory;
@@ -101,14 +103,16 @@ pub(super) fn prepare(
     let ignored = settings.decision.ignored.as_ref().map(|file| load::ignored_project(context, file));
     let settled =
         specification::settled(request, &settings.one_shot).map_err(|error| error.kind(Kind::Usage))?;
+    let project = project::root(&context.environment.folder_in_words, context.environment.home.as_deref());
+    let seen = error::or_kind(Seen::of(context, request, project).map_err(Into::into), Kind::Usage)?;
     let environment = error::or_kind(environment::variables(request), Kind::Usage)?;
     let docker = context.docker()?;
     let socket = local_socket(context, &settings, &docker)?;
     let limit = settings.detect_timeout.value;
-    let project = project::root(&context.environment.folder_in_words, context.environment.home.as_deref());
+    let daemon = Local::behind(&docker, &socket, limit);
     let user = match &request.user {
         Some(user) => User::Given(user.clone()),
-        None => User::Caller(Caller::of(&docker, &socket, &project, limit).map_err(|error| {
+        None => User::Caller(Caller::of(&daemon, &seen.project).map_err(|error| {
             let again = context.command_line(request.with("--user=0:0"));
             error
                 .kind(Kind::Usage)
@@ -116,16 +120,14 @@ pub(super) fn prepare(
                 .hint("or let the command be that user, with what that user may do:", again)
         })?),
     };
-    let specification = Specification::of(context, request, &settled, terminal, (project, user));
-    let mut specification = error::or_kind(specification, Kind::Usage)?;
-    let project = labels::project(&specification.project);
+    let mut specification = Specification::of(request, &settled, terminal, seen, user);
+    let project = labels::project(&specification.seen.project);
     let data = context.environment.data.as_deref().ok_or_else(|| {
         Error::new("there is no folder for our files: HOME is not set, or not there")
             .kind(Kind::Settings)
             .hint("set it:", "export HOME=/root")
     })?;
     let state = data.join("do").join(key(&socket));
-    let daemon = views::Daemon { docker: &docker, socket: &socket, limit };
     let (views, copies) = Views::of(context, request, &specification, &settings, &daemon, data);
     let can_wait = views.as_ref().is_none_or(Views::can_wait);
     let spares = if can_wait { settled.warm.value.of(&project) as usize } else { 0 };
@@ -227,7 +229,7 @@ fn make_network(
     let labels = Labels {
         kind: labels::Kind::Do,
         mode: settings.decision.mode.value,
-        project: &labels::project(&specification.project),
+        project: &labels::project(&specification.seen.project),
         expires: None,
         spec: None,
     };
@@ -249,7 +251,7 @@ fn known_image(
         found = image::inspect(docker, name, platform, limit);
     }
     if let Some(image) = found.image() {
-        image.check_volumes(name, &specification.mounts).map_err(|error| error.kind(Kind::Usage))?;
+        image.check_volumes(name, &specification.seen.mounts).map_err(|error| error.kind(Kind::Usage))?;
     }
     Ok(found)
 }

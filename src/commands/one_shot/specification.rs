@@ -5,10 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::mounts::{Viewed, check_workdir, mounts};
-use super::request::{Folder, Request};
+use super::mounts::Seen;
+use super::request::Request;
 use super::user::User;
-use crate::context::Context;
 use crate::error::Error;
 use crate::sandbox::{bind, isolated};
 use crate::settings::decide::{Origin, Sourced};
@@ -29,14 +28,8 @@ pub(super) struct Specification {
     /// Of the image; `None` is Docker's choice.
     pub(super) platform: Option<String>,
     pub(super) limits: Limits,
-    /// What is mounted at its own path.
-    pub(super) mounts: Vec<Folder>,
-    /// Those of the mounts that the command gets a view of: directories that it may write to.
-    pub(super) views: Vec<Viewed>,
-    /// The folder that the command is started in.
-    pub(super) workdir: PathBuf,
-    /// The root of the repository that the working folder is in, or that itself.
-    pub(super) project: PathBuf,
+    /// What it sees of this machine.
+    pub(super) seen: Seen,
     pub(super) user: User,
     /// Whether it runs in gVisor: not with `--sandbox=none`.
     pub(super) in_gvisor: bool,
@@ -135,35 +128,21 @@ impl Limits {
 }
 
 impl Specification {
-    pub(super) fn of(
-        context: &Context,
-        request: &Request,
-        settled: &OneShot,
-        terminal: bool,
-        (project, user): (PathBuf, User),
-    ) -> anyhow::Result<Self> {
-        let here = &context.environment.folder_in_words;
-        let absolute = |path: &Path| here.join(path);
-        let (mounts, views) = mounts(request, here, &project)?;
-        let workdir = request.workdir.as_deref().map_or_else(|| here.clone(), absolute);
-        check_workdir(&workdir, &mounts)?;
+    pub(super) fn of(request: &Request, settled: &OneShot, terminal: bool, seen: Seen, user: User) -> Self {
         let network = request.network.clone().unwrap_or_else(|| "none".into());
         let is_isolated = network == isolated::NAME;
-        Ok(Self {
+        Self {
             image: settled.image.value.clone(),
             platform: request.platform.clone(),
             limits: Limits::of(settled),
-            workdir,
-            mounts,
-            views,
+            seen,
             user,
             in_gvisor: true,
             isolated: is_isolated,
             network: if is_isolated { isolated::network().into() } else { network },
             home: home(request),
             terminal,
-            project,
-        })
+        }
     }
 
     /// What the rules look at: options whose values the user chose, the image and the command.
@@ -173,7 +152,7 @@ impl Specification {
             words.push(joined("--runtime=", runtime));
         }
         words.push(joined("--network=", &self.network));
-        for folder in &self.mounts {
+        for folder in &self.seen.mounts {
             words.push("--mount".into());
             words.push(bind::word(folder.path.as_os_str(), folder.path.as_os_str(), !folder.writable));
         }
@@ -201,7 +180,7 @@ impl Specification {
             words.push("--tty".into());
         }
         words.extend(self.platform.iter().map(|platform| format!("--platform={platform}").into()));
-        let taken = |path: &Path| self.mounts.iter().any(|folder| path.starts_with(&folder.path));
+        let taken = |path: &Path| self.seen.mounts.iter().any(|folder| path.starts_with(&folder.path));
         for path in [Path::new("/tmp"), &self.home] {
             if !taken(path) && path != Path::new("/") {
                 words.push(joined("--tmpfs=", path.as_os_str()));

@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::context::folders;
-use crate::docker::client::Docker;
 use crate::docker::ids::{self, Ids};
+use crate::docker::local::Local;
 use crate::error::Error;
 
 /// What the guard needs to become the caller and to give the caller a name; the command has none of it.
@@ -42,7 +41,7 @@ impl Caller {
     ///
     /// # Errors
     /// No user of a container is the caller.
-    pub(super) fn of(docker: &Docker, socket: &Path, project: &Path, limit: Duration) -> Result<Self, Error> {
+    pub(super) fn of(daemon: &Local<'_>, project: &Path) -> Result<Self, Error> {
         let mut outside = Ids::of_caller();
         if outside.user == 0
             && let Ok(about) = project.metadata()
@@ -50,7 +49,7 @@ impl Caller {
         {
             outside = Ids { user: about.uid(), group: about.gid(), groups: Vec::new() };
         }
-        let (inside, is_mapped) = ids::inside(docker, socket, &outside, limit)?;
+        let (inside, is_mapped) = ids::inside(daemon, &outside)?;
         let name = folders::name_of(outside.user).filter(|name| is_plain(name));
         Ok(Self { outside, inside, is_mapped, name: name.unwrap_or_else(|| NAMELESS.to_owned()) })
     }

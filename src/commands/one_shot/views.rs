@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::request::{Apply, Request};
 use super::specification::Specification;
@@ -13,8 +13,9 @@ use crate::changes::store::{Phase, Record, Store};
 use crate::changes::view::{self, Fate, Finished, Host, Means, Owner, View, Wanted};
 use crate::context::Context;
 use crate::docker::client::Docker;
-use crate::docker::daemon::{self, DaemonProcess};
-use crate::docker::{ask, program};
+use crate::docker::daemon;
+use crate::docker::local::Local;
+use crate::docker::program;
 use crate::error::Error;
 use crate::sandbox::fleet::prune;
 use crate::sandbox::{bind, minder};
@@ -35,13 +36,6 @@ pub(super) struct Views {
     command: String,
 }
 
-/// What is known of the daemon.
-pub(super) struct Daemon<'a> {
-    pub(super) docker: &'a Docker,
-    pub(super) socket: &'a Path,
-    pub(super) limit: Duration,
-}
-
 impl Views {
     /// Those for a command, and what there is to say of them with `--verbose`; `None` if it may write to nothing.
     pub(super) fn of(
@@ -49,16 +43,16 @@ impl Views {
         request: &Request,
         specification: &Specification,
         settings: &Settings,
-        daemon: &Daemon<'_>,
+        daemon: &Local<'_>,
         data: &Path,
     ) -> (Option<Self>, Vec<String>) {
-        if specification.views.is_empty() {
+        if specification.seen.views.is_empty() {
             return (None, Vec::new());
         }
         let no_overlay = no_overlay(&specification.user, daemon);
         let mut notes = Vec::new();
         let mut wanted = Vec::new();
-        for viewed in &specification.views {
+        for viewed in &specification.seen.views {
             let means = no_overlay.map_or_else(|| view::means(&viewed.path, data), Err);
             let means = means.unwrap_or_else(|why| {
                 let path = shown(&viewed.path);
@@ -191,21 +185,12 @@ pub(crate) fn host(context: &Context) -> Host {
 }
 
 /// Why the daemon mounts no overlay for us.
-fn no_overlay(user: &User, daemon: &Daemon<'_>) -> Option<&'static str> {
-    if matches!(user, User::Caller(caller) if caller.is_mapped) {
+fn no_overlay(user: &User, daemon: &Local<'_>) -> Option<&'static str> {
+    let is_mapped = matches!(user, User::Caller(caller) if caller.is_mapped);
+    if is_mapped || daemon.is_rootless() {
         return Some("Docker is rootless");
     }
-    if DaemonProcess::serving(daemon.socket).is_some_and(|process| process.is_rootless()) {
-        return Some("Docker is rootless");
-    }
-    if DaemonProcess::serving(daemon.socket).is_some() {
-        return None;
-    }
-    // In a virtual machine, perhaps, which sees this machine's directories by way of another file system.
-    let info = ask::about_if_it_answers(daemon.docker, daemon.limit)?;
-    let kernel = rustix::system::uname();
-    let same = kernel.release().to_bytes() == info.kernel_version.as_bytes();
-    (!same || info.is_rootless()).then_some("the daemon has another kernel, or is rootless")
+    daemon.has_another_kernel().then_some("the daemon has another kernel")
 }
 
 /// What of a command's changes the host does not have, in a line; `None` if it has all.

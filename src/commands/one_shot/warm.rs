@@ -55,7 +55,7 @@ pub(super) fn attempt(
         let task = Task {
             timeout: prepared.specification.guards_deadline(),
             grace: GRACE,
-            workdir: prepared.specification.workdir.clone(),
+            workdir: prepared.specification.seen.workdir.clone(),
             environment: prepared.environment.clone(),
             report: Some(word.clone()),
             command: request.command.clone(),
@@ -108,7 +108,7 @@ fn specification_hash(prepared: &Prepared) -> Option<String> {
     let words = options.iter().chain(&prepared.checked);
     words.for_each(|word| add(word));
     prepared.specification.guard_words().iter().for_each(|word| add(word));
-    for folder in &prepared.specification.mounts {
+    for folder in &prepared.specification.seen.mounts {
         add(identity(&folder.path).as_ref());
     }
     for line in mounted_below(prepared) {
@@ -130,7 +130,7 @@ fn mounted_below(prepared: &Prepared) -> Vec<OsString> {
     let lines = mounts.split(|&byte| byte == b'\n').filter(|line| {
         let place = line.split(|&byte| byte == b' ').nth(4).map(|place| Path::new(OsStr::from_bytes(place)));
         place.is_some_and(|place| {
-            prepared.specification.mounts.iter().any(|folder| place.starts_with(&folder.path))
+            prepared.specification.seen.mounts.iter().any(|folder| place.starts_with(&folder.path))
         })
     });
     lines.map(|line| OsStr::from_bytes(line).to_owned()).collect()
