@@ -85,7 +85,7 @@ impl Judge<'_> {
     fn rules(&mut self, change: &Change) -> Vec<&'static str> {
         let mut found = Vec::new();
         found.extend(self.git.rule(change));
-        found.extend(rules::of_path(&change.path, change.is_directory()).map(|rule| rule.id));
+        found.extend(rules::of_path(&change.path, change.node == Node::Symlink).map(|rule| rule.id));
         if change.kind == Kind::Removed {
             return found;
         }

@@ -21,7 +21,7 @@ pub(crate) mod git;
 pub(crate) mod judge;
 pub(crate) mod overlay;
 pub(crate) mod project;
-pub(crate) mod rules;
+pub mod rules;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
