@@ -276,18 +276,18 @@ static PATTERNS: LazyLock<Vec<(Vec<&'static str>, &'static Rule)>> = LazyLock::n
     RULES.iter().flat_map(of_rule).collect()
 });
 
-/// The rule whose paths `path` is one of, or is in. A link counts also where a directory of these paths would be: it would lead
+/// The rules whose paths `path` is one of, or is in. A link counts also where a directory of these paths would be: it would lead
 /// to another one.
-pub(crate) fn of_path(path: &Path, is_link: bool) -> Option<&'static Rule> {
+pub(crate) fn of_path(path: &Path, is_link: bool) -> impl Iterator<Item = &'static Rule> {
     let names: Vec<String> = path.iter().map(|name| name.to_string_lossy().to_ascii_lowercase()).collect();
-    let matches = |parts: &[&str]| {
+    let matches = move |parts: &[&str]| {
         (0..names.len()).any(|start| {
             let there = &names[start..];
             let whole = there.len() >= parts.len() || is_link;
             whole && parts.iter().zip(there).all(|(part, name)| is_like(part, name))
         })
     };
-    PATTERNS.iter().find(|(parts, _)| matches(parts)).map(|(_, rule)| *rule)
+    PATTERNS.iter().filter(move |(parts, _)| matches(parts)).map(|(_, rule)| *rule)
 }
 
 /// Whether `name` is like `pattern`, in which `*` stands for any characters.
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     fn rule(path: &str) -> Option<&'static str> {
-        of_path(Path::new(path), false).map(|rule| rule.id)
+        of_path(Path::new(path), false).next().map(|rule| rule.id)
     }
 
     /// A path that `pattern` is about.
@@ -413,6 +413,13 @@ mod tests {
     }
 
     #[test]
+    fn all_rules_about_a_path_count_as_one_of_them_may_be_allowed() {
+        let ids: Vec<&str> =
+            of_path(Path::new(".husky/.vscode/tasks.json"), false).map(|rule| rule.id).collect();
+        assert_eq!(ids, ["git-hook-manager", "editor-startup"]);
+    }
+
+    #[test]
     fn paths_are_written_as_they_are_matched() {
         for pattern in RULES.iter().flat_map(|rule| rule.paths) {
             assert_eq!(*pattern, pattern.to_ascii_lowercase());
@@ -429,7 +436,7 @@ mod tests {
             ("x/.config", Some("git-hook-manager")),
             ("src", None),
         ] {
-            let of_link = of_path(Path::new(path), true).map(|rule| rule.id);
+            let of_link = of_path(Path::new(path), true).next().map(|rule| rule.id);
             assert_eq!((rule(path), of_link), (None, expected), "{path}");
         }
         assert_eq!(rule(".idea"), Some("editor-startup"));
