@@ -87,8 +87,8 @@ impl Judge<'_> {
     fn rules(&mut self, change: &Change, links: &mut Links<'_>) -> Vec<&'static str> {
         let mut found = Vec::new();
         found.extend(self.git.rule(change));
-        found.extend(rules::of_path(&change.path, change.node == Node::Symlink).map(|rule| rule.id));
-        found.extend(links.rules(change).into_iter().map(|rule| rule.id));
+        found.extend(rules::of_path(&change.path, change.node == Node::Symlink).iter().map(|rule| rule.id));
+        found.extend(links.rules(change).iter().map(|rule| rule.id));
         if change.kind == Kind::Removed {
             return found;
         }

@@ -23,6 +23,8 @@ pub(crate) struct Links<'a> {
     host: &'a Tree,
     /// By the directory that they were looked for in.
     known: HashMap<PathBuf, Vec<Link>>,
+    /// A directory without any beside it or above: the next change is in the same one, mostly.
+    without: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -43,15 +45,22 @@ struct Route {
 impl<'a> Links<'a> {
     /// Those of `host`.
     pub(crate) fn new(host: &'a Tree) -> Self {
-        Self { host, known: HashMap::new() }
+        Self { host, known: HashMap::new(), without: None }
     }
 
     /// The rules about paths that lead to `change`.
     pub(crate) fn rules(&mut self, change: &Change) -> Vec<&'static Rule> {
         let mut found = Vec::new();
-        for directory in change.path.ancestors().skip(1) {
-            found.extend(self.beside(directory).iter().flat_map(|link| link.rules_of(change)));
+        if self.without.as_deref() == change.path.parent() {
+            return found;
         }
+        let mut count = 0;
+        for directory in change.path.ancestors().skip(1) {
+            let links = self.beside(directory);
+            count += links.len();
+            found.extend(links.iter().flat_map(|link| link.rules_of(change)));
+        }
+        self.without = change.path.parent().filter(|_| count == 0).map(Path::to_owned);
         found
     }
 
@@ -70,7 +79,7 @@ impl Link {
             return self.rules.clone();
         }
         let Ok(rest) = change.path.strip_prefix(target) else { return Vec::new() };
-        rules::of_path(&self.path.join(rest), change.node == Node::Symlink).collect()
+        rules::of_path(&self.path.join(rest), change.node == Node::Symlink)
     }
 }
 
@@ -83,7 +92,7 @@ fn find(host: &Tree, directory: &Path) -> Vec<Link> {
         if count > MAX_ENTRIES {
             break;
         }
-        let rules: Vec<&Rule> = rules::of_path(&path, true).collect();
+        let rules = rules::of_path(&path, true);
         if rules.is_empty() {
             continue;
         }
