@@ -11,7 +11,7 @@ use folders::Folders;
 use crate::docker::client::Docker;
 use crate::docker::config_file;
 use crate::docker::endpoint::{self, Chooser};
-use crate::plugin::invocation::Invocation;
+use crate::plugin::invocation::{Call, Invocation};
 
 /// The process's surroundings as they were at its start.
 #[derive(Debug, Clone, Default)]
@@ -113,6 +113,8 @@ pub struct Context {
     pub globals: Vec<OsString>,
     /// Whether Docker's CLI started us and waits for us.
     pub through_docker: bool,
+    /// Our command, as it was called; `None` in a program's own process.
+    pub verb: Option<OsString>,
     /// Our own program, for processes that outlive us. `None` where it is not known.
     pub program: Option<PathBuf>,
 }
@@ -125,6 +127,10 @@ impl Context {
             environment,
             globals: invocation.globals.clone(),
             through_docker: invocation.through_docker,
+            verb: match &invocation.call {
+                Call::Command(words) => words.first().cloned(),
+                _ => None,
+            },
             program: None,
         }
     }

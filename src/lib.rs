@@ -3,7 +3,7 @@
 //! Dependencies point one way: `main → lib → commands → {settings, sandbox, gvisor} → docker`.
 //! ARCHITECTURE.md follows one request from argv to its exit code.
 
-pub(crate) mod changes;
+pub mod changes;
 pub mod cli;
 pub mod commands;
 pub mod context;

@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Stat};
 use super::apply::settle_directories;
 use super::baseline::Baseline;
 use super::git::Git;
+use super::links::Links;
 use super::tree::{self, Tree, file_type};
 use super::{Change, Kind, Node, State, rules};
 
@@ -52,6 +53,7 @@ impl Judge<'_> {
     /// Decides about each change that is wanted.
     pub(crate) fn decide(&mut self, changes: Vec<Change>) -> Vec<Change> {
         let mut decided = Vec::with_capacity(changes.len());
+        let mut links = Links::new(self.result.host);
         for mut change in changes {
             if change.state != State::Wanted {
                 decided.push(change);
@@ -60,7 +62,7 @@ impl Judge<'_> {
             if let Some(applied) = self.git.branch_keys(&change) {
                 decided.push(applied);
             }
-            change.state = self.verdict(&change);
+            change.state = self.verdict(&change, &mut links);
             // Nothing is left of it once these keys are applied.
             if change.state == State::Applied {
                 continue;
@@ -71,8 +73,8 @@ impl Judge<'_> {
         decided
     }
 
-    fn verdict(&mut self, change: &Change) -> State {
-        if let Some(rule) = self.rules(change).into_iter().find(|rule| !self.allowed.contains(*rule)) {
+    fn verdict(&mut self, change: &Change, links: &mut Links<'_>) -> State {
+        if let Some(rule) = self.rules(change, links).into_iter().find(|rule| !self.allowed.contains(*rule)) {
             return State::Held(rule.to_owned());
         }
         if self.git.is_applied_by_keys(change) {
@@ -82,10 +84,11 @@ impl Judge<'_> {
     }
 
     /// The ids of all rules that hold it back.
-    fn rules(&mut self, change: &Change) -> Vec<&'static str> {
+    fn rules(&mut self, change: &Change, links: &mut Links<'_>) -> Vec<&'static str> {
         let mut found = Vec::new();
         found.extend(self.git.rule(change));
-        found.extend(rules::of_path(&change.path, change.is_directory()).map(|rule| rule.id));
+        found.extend(rules::of_path(&change.path, change.node == Node::Symlink).iter().map(|rule| rule.id));
+        found.extend(links.rules(change).iter().map(|rule| rule.id));
         if change.kind == Kind::Removed {
             return found;
         }

@@ -4,7 +4,7 @@
 //! ```text
 //! tree            a directory that nothing leads out of
 //! overlay, copy   the two kinds of view, and what they hold in comparison with the host
-//! judge, rules    which changes are applied, and which are held back; git has a part of its own
+//! judge, rules    which changes are applied, and which are held back; git has a part of its own, and so have links
 //! apply           the changes onto the host, each one atomically
 //! project         the directory that a command may write to, and the git directory that belongs to it
 //! store, view     views and changes on disk, from the command's start until nothing waits any more
@@ -19,9 +19,10 @@ pub(crate) mod copy;
 pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod judge;
+pub(crate) mod links;
 pub(crate) mod overlay;
 pub(crate) mod project;
-pub(crate) mod rules;
+pub mod rules;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;

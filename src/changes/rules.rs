@@ -2,19 +2,29 @@
 //! anybody having started it, and what cannot be applied as it is.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// Why a change is held back.
 #[derive(Debug)]
-pub(crate) struct Rule {
+pub struct Rule {
     /// Stable: `--allow`, settings, policies and the JSON output name it.
-    pub(crate) id: &'static str,
-    /// What it holds back, in Markdown.
-    pub(crate) when: &'static str,
+    pub id: &'static str,
+    /// What it holds back, in Markdown. For a rule with paths: what they have in common.
+    pub when: &'static str,
     /// What would happen otherwise: a clause.
-    pub(crate) why: &'static str,
-    /// Paths, at any depth, in which `*` stands for any characters of a name; with everything below them. A rule without
-    /// paths is decided in [`super::judge`].
-    pub(crate) paths: &'static [&'static str],
+    pub why: &'static str,
+    /// Paths, at any depth and in any case, in which `*` stands for any characters of a name; with everything below them. A rule
+    /// without paths is decided in [`super::judge`].
+    pub paths: &'static [&'static str],
+}
+
+impl Rule {
+    /// All that it holds back, in Markdown: its paths are named once, where they are matched.
+    #[must_use]
+    pub fn applies_to(&self) -> String {
+        let paths: Vec<String> = self.paths.iter().map(|path| format!("`{path}`")).collect();
+        if paths.is_empty() { self.when.to_owned() } else { format!("{}: {}", self.when, paths.join(", ")) }
+    }
 }
 
 /// git's own files, but for those that only hold history.
@@ -33,7 +43,7 @@ pub(crate) const SET_ID: &str = "set-id";
 pub(crate) const SPECIAL_FILE: &str = "special-file";
 
 /// All of them, in the order of the documentation.
-pub(crate) static RULES: [Rule; 11] = [
+pub static RULES: [Rule; 12] = [
     Rule {
         id: GIT_CONFIG,
         when: "in a git directory: everything but new objects, `refs`, `packed-refs`, `logs`, `HEAD`, `index`, `ORIG_HEAD`, \
@@ -62,98 +72,176 @@ pub(crate) static RULES: [Rule; 11] = [
         paths: &[],
     },
     Rule {
+        id: "vcs-directory",
+        when: "directories of other version control systems",
+        why: "they run programs that their configuration names, some at each prompt",
+        paths: &[".hg", ".jj", ".sl", ".bzr", ".pijul"],
+    },
+    Rule {
         id: "git-hook-manager",
-        when: "`.husky`, `.pre-commit-config.yaml`, `.pre-commit-hooks.yaml`, `lefthook.yml`, `.lefthook*`, `.overcommit.yml`",
-        why: "hooks that are installed run what it says at the next commit",
+        when: "what managers of git hooks read",
+        why: "hooks that are installed run what they say at the next commit",
         paths: &[
             ".husky",
             ".huskyrc*",
-            ".pre-commit-config.yaml",
-            ".pre-commit-config.yml",
+            "husky.config.*",
+            ".pre-commit-config.y*ml",
             ".pre-commit-hooks.yaml",
+            "prek.toml",
             "lefthook*.y*ml",
             "lefthook*.toml",
-            "lefthook*.json",
+            "lefthook*.json*",
             ".lefthook*",
+            ".config/lefthook*",
             ".overcommit.yml",
+            ".git-hooks",
+            ".githooks",
             ".lintstagedrc*",
+            "lint-staged.config.*",
             ".simple-git-hooks*",
+            "simple-git-hooks.*",
+            ".rusty-hook.toml",
+            "captainhook.json",
+            "grumphp.y*ml*",
         ],
     },
     Rule {
         id: "shell-startup",
-        when: "`.envrc`, `.direnv`, `.mise.toml`, `.autoenv*`",
-        why: "a shell runs it when somebody enters the directory",
+        when: "what a shell reads when it enters the directory, or at its prompt",
+        why: "it runs what they say, or programs that they choose",
         paths: &[
-            ".envrc",
+            ".envrc*",
             ".direnv",
-            "mise.toml",
-            "mise.*.toml",
-            ".mise*",
-            ".autoenv*",
+            // oh-my-zsh and autoenv run it as a script.
+            ".env",
             ".env.leave",
+            ".autoenv*",
             ".in",
             ".out",
-            ".rtx.toml",
+            ".mise*",
+            "mise.toml",
+            "mise.*.toml",
+            "mise/config*.toml",
+            ".config/mise*",
+            ".rtx*",
+            // A version may be a directory with programs (asdf's `path:…`, rustup's `path`), which a prompt asks for their version.
+            ".tool-versions",
+            ".prototools",
+            "rust-toolchain",
+            "rust-toolchain.toml",
+            ".rvmrc",
+            ".shadowenv.d",
+            "bin/activate-hermit",
+            "bin/hermit.hcl",
+            // An .envrc that is allowed (`use flake`, `use nix`) loads them anew when they change.
+            "flake.nix",
+            "flake.lock",
+            "shell.nix",
+            "default.nix",
+            "devenv*.nix",
+            "devenv*.yaml",
+            "devenv.lock",
+            "devbox.json",
+            "devbox.lock",
+            ".devbox",
+            ".flox",
         ],
     },
     Rule {
         id: "editor-startup",
-        when: "`.vscode` with `tasks.json`, `settings.json`, `launch.json`, `mcp.json`, `*.code-workspace`, `.idea`, `.vs`, \
-               `.fleet`, `.zed`, `.devcontainer`, `.nvim.lua`, `.nvimrc`, `.exrc`, `.vimrc`, `.dir-locals.el`, \
-               `*.sublime-project` and their like",
-        why: "an editor runs what it says when somebody opens the project",
+        when: "what an editor reads when the project is opened",
+        why: "an editor runs what they say, or programs that they choose",
         paths: &[
-            ".vscode/tasks.json",
-            ".vscode/settings.json",
-            ".vscode/launch.json",
-            ".vscode/mcp.json",
-            ".vscode/extensions.json",
+            ".vscode/*.json",
+            // Extensions that are part of the project.
+            ".vscode/extensions",
             "*.code-workspace",
             ".idea",
             "*.iml",
-            ".vs",
-            ".fleet",
+            "*.ipr",
+            "*.iws",
             ".run",
+            "*.run.xml",
+            ".fleet",
+            ".vs",
+            "*.suo",
+            // Eclipse, and the Java extension of VS Code.
+            ".project",
+            ".classpath",
+            ".factorypath",
+            ".cproject",
+            ".settings",
+            ".externaltoolbuilders",
             ".zed",
             ".theia",
             ".helix",
+            ".nova",
             ".devcontainer",
             ".devcontainer.json",
-            ".nvim.lua",
-            ".nvimrc",
+            ".nvim*",
+            ".vim",
+            ".vimrc*",
+            ".local.vimrc",
+            ".local-vimrc",
+            "_vimrc",
+            ".gvimrc",
+            ".exrc",
+            "_exrc",
             ".lvim*",
             ".lazy.lua",
-            ".exrc",
-            ".vimrc",
-            "_vimrc",
+            ".neoconf.json",
+            "coc-settings.json",
+            ".ycm_extra_conf.py",
             ".dir-locals*.el",
             "*.sublime-project",
+            "*.sublime-workspace",
+            ".lite_project*",
+            ".kateproject*",
+            ".tm_properties",
+            // Python, run by rope, a library of many editors.
+            ".ropeproject",
         ],
     },
     Rule {
         id: "agent-startup",
-        when: "`.claude`, `.mcp.json`, `.cursor`, `.codex`, `.gemini`, `.windsurf`, `.continue`, `.aider*`, `opencode.json`, \
-               `.kiro`, `.roo`, `.amazonq` and their like",
-        why: "an agent runs what it says, or asks less, when somebody starts it in the project",
+        when: "what a coding agent reads when it is started in the project",
+        why: "an agent runs what they say, or asks less before it runs something",
         paths: &[
             ".claude",
+            ".claude-plugin",
             ".mcp.json",
+            "mcp.json",
             ".cursor",
             ".codex",
             ".gemini",
+            ".qwen",
             ".windsurf",
-            ".continue",
+            ".continue*",
             ".aider*",
             "opencode.json*",
             ".opencode",
+            ".crush*",
+            "crush.json",
             ".kiro",
             ".roo",
+            ".cline*",
+            ".kilo*",
             ".amazonq",
             ".goose*",
-            ".crush.json",
-            "crush.json",
             ".junie",
+            ".augment*",
+            ".amp",
+            ".factory",
+            ".trae",
+            ".vibe",
+            ".pi",
+            ".warp",
+            ".openhands",
+            ".agent",
+            ".agents",
+            ".github/hooks",
+            ".github/copilot",
+            ".github/mcp.json",
         ],
     },
     Rule {
@@ -177,28 +265,57 @@ pub(crate) static RULES: [Rule; 11] = [
 ];
 
 /// The rule of that id.
-pub(crate) fn find(id: &str) -> Option<&'static Rule> {
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-/// The rule whose paths `path` is one of, or is in. What is no directory counts also where a directory of these paths would be:
-/// a link would lead to it.
-pub(crate) fn of_path(path: &Path, is_directory: bool) -> Option<&'static Rule> {
+/// A path of a rule, taken apart.
+struct Pattern {
+    parts: Vec<&'static str>,
+    rule: &'static Rule,
+}
+
+/// The paths of all rules by their first byte: 50,000 files are held against them.
+static PATTERNS: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
+    let mut patterns: Vec<Vec<Pattern>> = std::iter::repeat_with(Vec::new).take(256).collect();
+    for rule in &RULES {
+        for path in rule.paths {
+            patterns[first(path)].push(Pattern { parts: path.split('/').collect(), rule });
+        }
+    }
+    patterns
+});
+
+fn first(text: &str) -> usize {
+    usize::from(text.bytes().next().unwrap_or_default())
+}
+
+/// The rules whose paths `path` is one of, or is in. A link counts also where a directory of these paths would be: it would lead
+/// to another one.
+pub(crate) fn of_path(path: &Path, is_link: bool) -> Vec<&'static Rule> {
     let names: Vec<String> = path.iter().map(|name| name.to_string_lossy().to_ascii_lowercase()).collect();
-    let matches = |pattern: &&str| {
-        let parts: Vec<&str> = pattern.split('/').collect();
-        (0..names.len()).any(|start| {
-            let there = &names[start..];
-            let common = there.len().min(parts.len());
-            let whole = there.len() >= parts.len() || !is_directory;
-            whole && parts.iter().zip(there).take(common).all(|(part, name)| is_like(part, name))
-        })
-    };
-    RULES.iter().find(|rule| rule.paths.iter().any(matches))
+    let mut found = Vec::new();
+    for (start, name) in names.iter().enumerate() {
+        let there = &names[start..];
+        for pattern in [first(name), first("*")].into_iter().flat_map(|byte| &PATTERNS[byte]) {
+            let whole = there.len() >= pattern.parts.len() || is_link;
+            if whole && pattern.parts.iter().zip(there).all(|(part, name)| is_like(part, name)) {
+                found.push(pattern.rule);
+            }
+        }
+    }
+    found
 }
 
 /// Whether `name` is like `pattern`, in which `*` stands for any characters.
 fn is_like(pattern: &str, name: &str) -> bool {
+    // The usual cases, and quick ones.
+    match pattern.strip_prefix('*') {
+        None if !pattern.contains('*') => return pattern == name,
+        Some(end) if !end.contains('*') => return name.ends_with(end),
+        _ => {}
+    }
     let mut parts = pattern.split('*');
     let Some(rest) = name.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let mut rest = rest;
@@ -220,41 +337,138 @@ fn is_like(pattern: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn rule(path: &str, is_directory: bool) -> Option<&'static str> {
-        of_path(Path::new(path), is_directory).map(|rule| rule.id)
+    fn rule(path: &str) -> Option<&'static str> {
+        of_path(Path::new(path), false).first().map(|rule| rule.id)
+    }
+
+    /// A path that `pattern` is about.
+    fn example(pattern: &str) -> String {
+        pattern.replace('*', "x")
     }
 
     #[test]
-    fn paths_that_tools_run_are_held_back_at_any_depth_and_in_any_case() {
-        for (path, expected) in [
-            ("a/b/.envrc", Some("shell-startup")),
-            (".VSCode/Tasks.json", Some("editor-startup")),
-            (".vscode/tasks.json/x", Some("editor-startup")),
-            ("x.code-workspace", Some("editor-startup")),
-            ("sub/.claude/hooks/x", Some("agent-startup")),
-            (".husky/_/x", Some("git-hook-manager")),
-            ("lefthook-local.yml", Some("git-hook-manager")),
-            (".vscode/snippets.json", None),
-            ("src/main.rs", None),
-            ("envrc", None),
-            ("a.envrc", None),
-            ("Makefile", None),
+    fn every_path_of_every_rule_is_held_back_at_any_depth_in_any_case_and_with_what_is_below() {
+        for rule_of in &RULES {
+            for pattern in rule_of.paths {
+                let path = example(pattern);
+                for path in [
+                    path.clone(),
+                    format!("a/b/{path}"),
+                    path.to_ascii_uppercase(),
+                    format!("{path}/x"),
+                    pattern.replace('*', ""),
+                ] {
+                    assert_eq!(rule(&path), Some(rule_of.id), "{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_only_similar_is_applied() {
+        for path in [
+            // vcs-directory
+            "hg",
+            ".hgignore",
+            ".hgrc",
+            ".jjx",
+            "src/.slx",
+            // git-hook-manager
+            "husky",
+            ".pre-commit",
+            "pre-commit-config.yaml",
+            "lefthook",
+            "lint-staged.md",
+            "githooks/x",
+            ".config/x",
+            // shell-startup
+            "envrc",
+            "a.envrc",
+            ".env.example",
+            ".env.local",
+            "env",
+            "x.in",
+            "mise",
+            "mise.md",
+            "tool-versions",
+            "rust-toolchain.md",
+            "bin/hermit",
+            "flake.nix.md",
+            "nix/shells.nix",
+            "devenv.md",
+            "devbox",
+            // editor-startup
+            ".vscode/rust.code-snippets",
+            ".vscode/x/tasks.json",
+            "vscode/tasks.json",
+            "idea",
+            "x.iml.md",
+            "vimrc",
+            "run",
+            "project",
+            "sublime-project",
+            "dir-locals.el",
+            ".editorconfig",
+            "devcontainer.json",
+            // agent-startup
+            "CLAUDE.md",
+            "AGENTS.md",
+            ".cursorrules",
+            "claude",
+            "opencode.md",
+            "agents/x",
+            ".github/workflows/x.yml",
+            ".github/copilot-instructions.md",
+            "hooks/x",
+            "src/main.rs",
+            "Makefile",
+            "package.json",
+            ".gitattributes",
+            ".bazelrc",
+            ".npmrc",
+            ".yarnrc.yml",
         ] {
-            assert_eq!(rule(path, false), expected, "{path}");
+            assert_eq!(rule(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn all_rules_about_a_path_count_as_one_of_them_may_be_allowed() {
+        let ids: Vec<&str> =
+            of_path(Path::new(".husky/.vscode/tasks.json"), false).iter().map(|rule| rule.id).collect();
+        assert_eq!(ids, ["git-hook-manager", "editor-startup"]);
+    }
+
+    #[test]
+    fn paths_are_written_as_they_are_matched() {
+        for pattern in RULES.iter().flat_map(|rule| rule.paths) {
+            assert_eq!(*pattern, pattern.to_ascii_lowercase());
+            assert!(!pattern.contains(['|', '`']) && !pattern.contains("//"), "{pattern}");
+            assert!(pattern.split('/').all(|part| !part.is_empty() && part != "*"), "{pattern}");
         }
     }
 
     #[test]
     fn a_link_in_the_place_of_a_directory_counts_as_what_is_in_it() {
-        assert_eq!(rule(".vscode", false), Some("editor-startup"));
-        assert_eq!(rule(".vscode", true), None);
-        assert_eq!(rule(".idea", true), Some("editor-startup"));
+        for (path, expected) in [
+            (".vscode", Some("editor-startup")),
+            (".github", Some("agent-startup")),
+            ("x/.config", Some("git-hook-manager")),
+            ("src", None),
+        ] {
+            let of_link = of_path(Path::new(path), true).first().map(|rule| rule.id);
+            assert_eq!((rule(path), of_link), (None, expected), "{path}");
+        }
+        assert_eq!(rule(".idea"), Some("editor-startup"));
     }
 
     #[test]
     fn ids_are_unique_and_sentences_complete() {
         for (at, rule) in RULES.iter().enumerate() {
-            assert!(!rule.when.is_empty() && !rule.why.is_empty());
+            assert!(rule.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", rule.id);
+            for text in [&rule.applies_to(), rule.when, rule.why] {
+                assert!(!text.is_empty() && !text.contains(['|', '\n']) && !text.ends_with('.'), "{text}");
+            }
             assert!(RULES[..at].iter().all(|other| other.id != rule.id), "{}", rule.id);
             assert!(find(rule.id).is_some());
         }

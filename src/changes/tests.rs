@@ -1,6 +1,7 @@
 //! Views, verdicts and applying together: with a real overlay, against a host that is compared before and after.
 
 mod git;
+mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

@@ -71,7 +71,7 @@ pub(super) fn command() -> Command {
         .arg(any("sandbox", "MODE", "How strict to be: `required` (the default), `preferred` or `none`"))
         .arg(flag("verbose", "Say on stderr which runtime is used and why"))
         .arg(any("detect-timeout", "DURATION", "How long the daemon may take to answer [default: 10s]"))
-        .arg(any("allow", "RULE", "Allow what this rule forbids; a comma list, and can be given more than once").action(ArgAction::Append))
+        .arg(any("allow", "RULE", "Allow what this rule forbids or holds back; a comma list, and can be given more than once").action(ArgAction::Append))
         .arg(any("quiet-rule", "RULE", "Do not warn of this rule; a comma list, and can be given more than once").action(ArgAction::Append))
         .arg(flag("no-fix", "Add nothing that makes up for what differs in gVisor; warn of it instead"))
         .arg(

@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::docker::flags::Flags;
 use crate::docker::grammar::Problem;
 use crate::docker::run_line::RunLine;
-use crate::gvisor::rules::table::RULES;
-use crate::gvisor::rules::{Rule, Severity};
+use crate::gvisor::rules::Severity;
+use crate::settings::rule::NamedRule;
 use crate::ui;
 
 /// cobra's `ShellCompDirectiveNoFileComp`.
@@ -124,16 +124,22 @@ fn values<'a>(
         .to_vec(),
         "detect-timeout" => [("10s", ""), ("60s", "")].map(pair).to_vec(),
         "ttl" => [("1h", ""), ("1d", ""), ("30d", ""), ("none", "for ever")].map(pair).to_vec(),
-        "allow" => rules(Rule::can_be_allowed).map(pair).collect(),
-        "quiet-rule" => rules(|rule| rule.severity < Severity::Note).map(pair).collect(),
+        "allow" if command.get_name() == "do" => rules(|rule| rule.can_be_allowed()).map(pair).collect(),
+        // What a container changes is nobody's to hold back.
+        "allow" => rules(|rule| rule.can_be_allowed() && !rule.is_of_changes()).map(pair).collect(),
+        "quiet-rule" => {
+            rules(|rule| matches!(rule, NamedRule::OfStart(rule) if rule.severity < Severity::Note))
+                .map(pair)
+                .collect()
+        }
         _ => return None,
     };
     Some((offered, begun))
 }
 
-/// The rules of some severities, and what each is about.
-fn rules(wanted: fn(&Rule) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
-    RULES.iter().filter(move |rule| wanted(rule)).map(|rule| (rule.id, rule.why))
+/// The rules that are wanted, and what each is about.
+fn rules(wanted: fn(&NamedRule) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    NamedRule::all().filter(wanted).map(|rule| (rule.id(), rule.why()))
 }
 
 /// `--option=beg`, or the word before for `beg`.
@@ -145,6 +151,11 @@ fn option_and_value<'a>(given: &[OsString], unfinished: &'a str) -> Option<(Stri
 }
 
 fn of_command(command: &Command, given: &[OsString], unfinished: &str) -> Answer {
+    // Behind `--` are the words of a command of somebody else's.
+    let is_ours = !given.iter().any(|word| word == "--");
+    if let Some((values, begun)) = values(command, given, unfinished).filter(|_| is_ours) {
+        return ours(values, begun, NO_FILES);
+    }
     let (option, begun) = option_and_value(given, unfinished).unwrap_or_default();
     let position = given.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
     let named = |arg: &&Arg| {

@@ -1,17 +1,23 @@
-//! Exceptions from the rules over what is started: which are allowed, and which are silent.
+//! Exceptions from the rules, over what is started and over what a command changed: which are allowed, and which are silent.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use super::decide::{Origin, Sourced};
 use super::policy::Policy;
+use super::rule::NamedRule;
 use crate::error::Error;
-use crate::gvisor::rules::{self, Rule, Severity};
 use crate::ui::plain;
+
+/// How the comma list of an option is read. The error is a clause.
+type ReadIds = fn(&str) -> Result<Vec<&'static str>, String>;
+
+type IsInGroup = fn(NamedRule) -> bool;
 
 /// What may be done although a rule forbids it, and what a rule need not say.
 #[derive(Debug, Default)]
 pub struct Exceptions {
-    /// Rules of severity `deny` that hold no more.
+    /// Rules that forbid something, or hold it back, and do so no more.
     pub allow: Vec<Sourced<&'static str>>,
     /// Rules that say nothing.
     pub quiet: Vec<Sourced<&'static str>>,
@@ -23,16 +29,8 @@ impl Exceptions {
     /// # Errors
     /// A name that is no rule, or none of this kind.
     pub fn of_flags(&mut self, allow: &[OsString], quiet: &[OsString]) -> Result<(), Error> {
-        let origin =
-            |flag: &str, value: &OsStr| Origin::Flag(format!("--{flag}={}", value.to_string_lossy()));
-        for value in allow {
-            let origin = origin("allow", value);
-            self.allow.extend(sourced(&allowable(&value.to_string_lossy()), &origin)?);
-        }
-        for value in quiet {
-            let origin = origin("quiet-rule", value);
-            self.quiet.extend(sourced(&known(&value.to_string_lossy()), &origin)?);
-        }
+        self.allow.extend(of_flag("allow", allow, allowable)?);
+        self.quiet.extend(of_flag("quiet-rule", quiet, silenceable)?);
         Ok(())
     }
 
@@ -56,50 +54,73 @@ impl Exceptions {
     }
 }
 
-/// The ids of a comma list, all of them rules of severity `deny`. The error is a clause.
+/// The ids of a comma list, all of them rules that forbid something or hold it back. The error is a clause.
 ///
 /// # Errors
 /// One of them is not.
 pub fn allowable(list: &str) -> Result<Vec<&'static str>, String> {
-    let ids = known(list)?;
-    match ids.iter().find(|id| !rules::find(id).is_some_and(Rule::can_be_allowed)) {
-        Some(id) => Err(format!("`{id}` forbids nothing; `quiet-rule` silences it")),
-        None => Ok(ids),
-    }
+    ids(list, |rule| {
+        let problem = format!("`{}` forbids nothing; `quiet-rule` silences it", rule.id());
+        if rule.can_be_allowed() { Ok(()) } else { Err(problem) }
+    })
 }
 
-/// The ids of a comma list, all of them rules. The error is a clause.
+/// The ids of a comma list, all of them rules that may be silent. The error is a clause.
 ///
 /// # Errors
 /// One of them is not.
-pub fn known(list: &str) -> Result<Vec<&'static str>, String> {
+pub fn silenceable(list: &str) -> Result<Vec<&'static str>, String> {
+    ids(list, |rule| {
+        let problem = format!(
+            "`{}` holds back what a command changed, and is never silent; `allow` has it applied",
+            rule.id()
+        );
+        if rule.can_be_silent() { Ok(()) } else { Err(problem) }
+    })
+}
+
+fn ids(list: &str, check: fn(NamedRule) -> Result<(), String>) -> Result<Vec<&'static str>, String> {
     list.split(',')
         .map(str::trim)
         .filter(|id| !id.is_empty())
         .map(|id| {
-            let rule = rules::find(id).ok_or_else(|| format!("`{}` is no rule", plain(id)))?;
-            Ok(rule.id)
+            let rule = NamedRule::find(id).ok_or_else(|| format!("`{}` is no rule", plain(id)))?;
+            check(rule)?;
+            Ok(rule.id())
         })
         .collect()
 }
 
-fn sourced(
-    ids: &Result<Vec<&'static str>, String>,
-    origin: &Origin,
-) -> Result<Vec<Sourced<&'static str>>, Error> {
-    match ids {
-        Ok(ids) => Ok(ids.iter().map(|&value| Sourced { value, origin: origin.clone() }).collect()),
-        Err(problem) => {
-            let ids = |deny: bool| -> Vec<&str> {
-                let wanted = rules::table::RULES.iter().filter(|rule| rule.can_be_allowed() == deny);
-                wanted.filter(|rule| rule.severity != Severity::Fact).map(|rule| rule.id).collect()
-            };
-            let list = format!("deny: {}\nothers: {}\n", ids(true).join(" "), ids(false).join(" "));
-            Err(Error::new(format!("{origin}: {problem}"))
-                .body(list)
-                .hint("name one of these; `deny` is what can be allowed:", "--allow=RULE"))
+fn of_flag(flag: &str, values: &[OsString], read: ReadIds) -> Result<Vec<Sourced<&'static str>>, Error> {
+    let mut all = Vec::new();
+    for value in values {
+        let origin = Origin::Flag(format!("--{flag}={}", value.to_string_lossy()));
+        let ids = read(&value.to_string_lossy()).map_err(|problem| {
+            Error::new(format!("{origin}: {problem}"))
+                .body(accepted(read))
+                .hint("name one of these:", format!("--{flag}=RULE"))
+        })?;
+        all.extend(ids.into_iter().map(|value| Sourced { value, origin: origin.clone() }));
+    }
+    Ok(all)
+}
+
+/// The rules that an option accepts, by what they do.
+fn accepted(read: ReadIds) -> String {
+    let groups: [(&str, IsInGroup); 3] = [
+        ("deny", |rule| rule.can_be_allowed() && !rule.is_of_changes()),
+        ("changes", NamedRule::is_of_changes),
+        ("others", |rule| !rule.can_be_allowed()),
+    ];
+    let mut text = String::new();
+    for (group, is_in_it) in groups {
+        let is_listed = |rule: &NamedRule| rule.is_triggered() && is_in_it(*rule) && read(rule.id()).is_ok();
+        let ids: Vec<&str> = NamedRule::all().filter(is_listed).map(NamedRule::id).collect();
+        if !ids.is_empty() {
+            let _ = writeln!(text, "{group}: {}", ids.join(" "));
         }
     }
+    text
 }
 
 #[cfg(test)]
@@ -107,21 +128,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_denied_can_be_allowed_and_every_rule_can_be_silent() {
+    fn only_what_is_forbidden_can_be_allowed_and_what_is_held_back_is_never_silent() {
         assert_eq!(allowable("socket-mount, host-etc,"), Ok(vec!["socket-mount", "host-etc"]));
         assert!(allowable("net-host").is_err() && allowable("all").is_err());
-        assert_eq!(known("net-host,socket-mount"), Ok(vec!["net-host", "socket-mount"]));
-        assert!(known("net_host").is_err());
+        assert_eq!(silenceable("net-host,socket-mount"), Ok(vec!["net-host", "socket-mount"]));
+        assert!(silenceable("net_host").is_err());
+        assert_eq!(allowable("git-config,host-etc"), Ok(vec!["git-config", "host-etc"]));
+        assert!(silenceable("net-host,git-config").is_err());
     }
 
     #[test]
     fn a_policy_names_what_may_be_allowed() {
         let mut exceptions = Exceptions::default();
-        exceptions.of_flags(&["host-etc".into()], &[]).unwrap();
+        exceptions.of_flags(&["host-etc".into(), "git-config".into()], &[]).unwrap();
         let policy = |may_allow| Policy { weakest_mode: None, may_allow };
         assert!(exceptions.beyond(None).is_none());
         assert!(exceptions.beyond(Some(&policy(None))).is_none());
-        assert!(exceptions.beyond(Some(&policy(Some(vec!["host-etc".into()])))).is_none());
+        assert!(
+            exceptions.beyond(Some(&policy(Some(vec!["host-etc".into(), "git-config".into()])))).is_none()
+        );
+        let starts_only = policy(Some(vec!["host-etc".into()]));
+        assert_eq!(exceptions.beyond(Some(&starts_only)).map(|allowed| allowed.value), Some("git-config"));
         let beyond = policy(Some(vec![]));
         assert_eq!(exceptions.beyond(Some(&beyond)).map(|allowed| allowed.value), Some("host-etc"));
     }

@@ -208,7 +208,7 @@ fn below_policy(context: &Context, below: &BelowPolicy) -> Error {
         below.asked.value
     );
     let flag = format!("--sandbox={}", below.weakest);
-    let run = context.command_line(["run", &flag]);
+    let run = context.command_line([verb(context), OsStr::new(&flag)]);
     let error = Error::new(message).hint("run it as the policy allows:", format!("{run} …"));
     match &below.asked.origin {
         Origin::Project(path, _) => error.hint(
@@ -234,8 +234,14 @@ fn beyond_policy(context: &Context, allowed: &Sourced<&'static str>) -> Error {
             "take it out of the setting:",
             format!("${{EDITOR:-vi}} {}", crate::ui::shell_line([path])),
         ),
-        _ => error.hint("leave it out:", format!("{} …", context.command_line(["run"]))),
+        _ => error.hint("leave it out:", format!("{} …", context.command_line([verb(context)]))),
     }
+}
+
+/// What starts something and was called; `run` for commands that only look.
+fn verb(context: &Context) -> &OsStr {
+    let called = context.verb.as_deref().filter(|verb| ["create", "do"].iter().any(|start| verb == start));
+    called.unwrap_or(OsStr::new("run"))
 }
 
 /// The warning for a project file that was ignored because nobody trusts it.

@@ -8,6 +8,7 @@ pub mod mode;
 pub mod one_shot;
 pub mod policy;
 pub mod project;
+pub mod rule;
 pub mod trust;
 pub mod ttl;
 pub mod user;

@@ -106,6 +106,7 @@ mod tests {
         let may = |text: &str| parse(text.as_bytes()).map(|policy| policy.may_allow);
         assert_eq!(may("{\"may-allow\": []}"), Ok(Some(Vec::new())));
         assert_eq!(may("{\"may-allow\": [\"host-etc\"]}"), Ok(Some(vec!["host-etc".into()])));
+        assert_eq!(may("{\"may-allow\": [\"git-config\"]}"), Ok(Some(vec!["git-config".into()])));
         for text in [
             "",
             "[]",

@@ -18,7 +18,7 @@ pub struct UserSettings {
     pub audit: Option<PathBuf>,
     /// `detect-timeout`: how long the daemon may take to answer, `10s`.
     pub detect_timeout: Option<Duration>,
-    /// `allow`: rules that hold no more.
+    /// `allow`: rules that forbid, or hold back, no more.
     pub allow: Option<Vec<&'static str>>,
     /// `quiet-rule`: rules that say nothing.
     pub quiet: Option<Vec<&'static str>>,
@@ -61,7 +61,7 @@ impl UserSettings {
             audit: read(file, path, "audit", |text| Ok(PathBuf::from(text)))?,
             detect_timeout: read(file, path, "detect-timeout", parse_duration)?,
             allow: read(file, path, "allow", exceptions::allowable)?,
-            quiet: read(file, path, "quiet-rule", exceptions::known)?,
+            quiet: read(file, path, "quiet-rule", exceptions::silenceable)?,
             ttl: read(file, path, "ttl", str::parse)?,
         })
     }

@@ -40,6 +40,7 @@ mod project;
 mod refusal;
 mod rules_allowed;
 mod rules_asked;
+mod rules_of_changes;
 mod rules_paths;
 mod rules_places;
 mod rules_policy;

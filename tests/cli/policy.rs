@@ -98,7 +98,7 @@ exit 125
 --- stderr
 docker sandbox: this machine's policy (/etc/docker/sandbox-policy.json) allows nothing weaker than `required`; `--sandbox=preferred` on the command line asks for `preferred`
 hint: run it as the policy allows:
-    docker sandbox run --sandbox=required …
+    docker sandbox create --sandbox=required …
 
 "#]]);
     test.set("DOCKER_SANDBOX", "none").docker("sandbox run img").refuses(str![[r#"

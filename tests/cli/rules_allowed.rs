@@ -116,9 +116,9 @@ exit 125
 docker sandbox: `--allow=host-etcetera` on the command line: `host-etcetera` is no rule
 
 deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+changes: git-config git-directory git-object git-index vcs-directory git-hook-manager shell-startup editor-startup agent-startup link-outside set-id special-file
 
-hint: name one of these; `deny` is what can be allowed:
+hint: name one of these:
     --allow=RULE
 
 "#]]);
@@ -130,8 +130,8 @@ docker sandbox: `--quiet-rule=all` on the command line: `all` is no rule
 deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
 others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
 
-hint: name one of these; `deny` is what can be allowed:
-    --allow=RULE
+hint: name one of these:
+    --quiet-rule=RULE
 
 "#]]);
     test.docker("sandbox run --allow=net-host img").refuses(str![[r#"
@@ -140,9 +140,9 @@ exit 125
 docker sandbox: `--allow=net-host` on the command line: `net-host` forbids nothing; `quiet-rule` silences it
 
 deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+changes: git-config git-directory git-object git-index vcs-directory git-hook-manager shell-startup editor-startup agent-startup link-outside set-id special-file
 
-hint: name one of these; `deny` is what can be allowed:
+hint: name one of these:
     --allow=RULE
 
 "#]]);
@@ -152,9 +152,9 @@ exit 125
 docker sandbox: `--allow=\u{1b}[2J` on the command line: `\u{1b}[2J` is no rule
 
 deny: socket-mount annotation-gvisor ipc-host host-root host-etc host-proc host-sys host-run host-home credentials host-startup host-engine host-system gpu-driver runtime-host-uds runtime-host-fifo runtime-devices runtime-drivers runtime-profile runtime-flag-override runtime-rootfs-tar runtime-network-plugin runtime-testonly limits-unenforced read-only-unenforced
-others: host-read host-opt runtime-unknown net-host net-container net-raw setuid pid-host uts-host sysctl device gpus apparmor seccomp memory cpus pids-limit oom-score-adj restart inotify host-socket read-only-file read-only net-user-dns rootfs-writes runtime-net-host runtime-net-raw runtime-suid runtime-trace
+changes: git-config git-directory git-object git-index vcs-directory git-hook-manager shell-startup editor-startup agent-startup link-outside set-id special-file
 
-hint: name one of these; `deny` is what can be allowed:
+hint: name one of these:
     --allow=RULE
 
 "#]]);

@@ -65,7 +65,7 @@ exit 125
 --- stderr
 docker sandbox: this machine's policy (/etc/docker/sandbox-policy.json) does not let anybody allow `host-etc`, as `--allow=host-etc` on the command line does
 hint: leave it out:
-    docker sandbox run …
+    docker sandbox create …
 
 "#]]);
 }

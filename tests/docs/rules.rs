@@ -1,9 +1,10 @@
-//! docs/compatibility.md lists the rules as the table has them.
+//! docs/compatibility.md and docs/changes.md list the rules as the tables have them.
 //! `SNAPSHOTS=overwrite cargo test --test docs` writes them anew.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use docker_sandbox::changes;
 use docker_sandbox::gvisor::rules::table::RULES;
 use docker_sandbox::gvisor::rules::{Rule, Severity};
 
@@ -11,6 +12,8 @@ use crate::guides;
 
 const BEGIN: &str = "<!-- The rules, generated from src/gvisor/rules/table.rs: SNAPSHOTS=overwrite cargo test --test docs -->\n";
 const END: &str = "<!-- end of the rules -->\n";
+const BEGIN_OF_CHANGES: &str = "<!-- The rules over changes, generated from src/changes/rules.rs: SNAPSHOTS=overwrite cargo test --test docs -->\n";
+const END_OF_CHANGES: &str = "<!-- end of the rules over changes -->\n";
 
 fn date(release: u32) -> String {
     format!("{:04}-{:02}", release / 10_000, release / 100 % 100)
@@ -53,14 +56,32 @@ fn rules() -> String {
     .concat()
 }
 
+fn rules_of_changes() -> String {
+    let mut text = String::from("| rule | applies to | what would happen otherwise |\n|---|---|---|\n");
+    for rule in &changes::rules::RULES {
+        let _ = writeln!(text, "| `{}` | {} | {} |", rule.id, rule.applies_to(), rule.why);
+    }
+    text + "\n"
+}
+
+/// The guide at `path` has `content` between the two lines.
+fn check(path: &str, begin: &str, content: &str, end: &str) {
+    let file = guides::root().join(path);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let whole = format!("{before}{begin}\n{content}{end}{after}");
+    snapbox::assert_data_eq!(whole, snapbox::Data::read_from(&file, None).raw());
+}
+
 #[test]
 fn the_guide_has_the_rules_of_the_table() {
-    let file = guides::root().join("docs/compatibility.md");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    let whole = format!("{before}{BEGIN}\n{}{END}{after}", rules());
-    snapbox::assert_data_eq!(whole, snapbox::Data::read_from(&file, None).raw());
+    check("docs/compatibility.md", BEGIN, &rules(), END);
+}
+
+#[test]
+fn the_guide_has_the_rules_over_changes() {
+    check("docs/changes.md", BEGIN_OF_CHANGES, &rules_of_changes(), END_OF_CHANGES);
 }
 
 #[test]
