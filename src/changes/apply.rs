@@ -176,6 +176,9 @@ impl Applying<'_> {
     fn file(&self, path: &Path, kind: Kind) -> rustix::io::Result<State> {
         let stat = self.view.stat(path)?.filter(|stat| Node::of(stat) != Node::Directory);
         let Some(stat) = stat else { return Ok(State::Applied) };
+        if Node::of(&stat) == Node::Special {
+            return Ok(State::Failed("no device, pipe or socket is made".to_owned()));
+        }
         let (to, name) = match self.host.parent(path) {
             // Its directory was removed, or is something else now.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(State::Conflict),

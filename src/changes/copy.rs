@@ -164,7 +164,8 @@ impl Scan<'_> {
             let seen = self.seen.get(&path);
             self.there.insert(path.clone());
             if let Some(change) = self.compared(&path, &stat, seen)? {
-                self.found.push(Change { plain: seen.is_none() && stat.st_uid == self.owner, ..change });
+                let plain = seen.is_none() && files::is_fit(&stat, self.owner);
+                self.found.push(Change { plain, ..change });
             }
             if file_type(&stat) == FileType::Directory {
                 self.directory(&path, &self.view.directory(&path)?)?;

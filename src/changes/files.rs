@@ -28,7 +28,7 @@ pub(crate) enum Replaces {
     Directory,
 }
 
-/// Puts `from` into the place of `to`. Renames if `from` belongs to `owner` and is on
+/// Puts `from` into the place of `to`. Renames if `from` belongs to `owner`, has no set-id bit and is on
 /// the same file system; otherwise a copy, which is written beside `to` under the name `temporary`, takes the place.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ pub(crate) fn put(
     owner: u32,
     temporary: &OsStr,
 ) -> rustix::io::Result<()> {
-    if stat.st_uid == owner {
+    if is_fit(stat, owner) {
         tree::remove_overlay_marks(from.parent, from.name, stat)?;
         match rename(from, to, replaces) {
             Err(Errno::XDEV) => {}
@@ -57,6 +57,16 @@ pub(crate) fn put(
         return done;
     }
     rustix::fs::unlinkat(from.parent, from.name, AtFlags::empty())
+}
+
+/// Whether a file, a link or a directory can become the host's as it is: it belongs to `owner`, and has no set-id bit. No
+/// device, pipe or socket can.
+pub(crate) fn is_fit(stat: &Stat, owner: u32) -> bool {
+    let kind = file_type(stat);
+    let set_id = kind == FileType::RegularFile && stat.st_mode & 0o6000 != 0;
+    matches!(kind, FileType::RegularFile | FileType::Symlink | FileType::Directory)
+        && stat.st_uid == owner
+        && !set_id
 }
 
 fn rename(from: Place<'_>, to: Place<'_>, replaces: Replaces) -> rustix::io::Result<()> {

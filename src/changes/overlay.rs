@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
+use super::files;
 use super::tree::{self, Tree, file_type, modified_at};
 use super::{Change, Kind, Node};
 use crate::ui::shown;
@@ -61,7 +62,7 @@ impl Scan<'_> {
             } else {
                 self.one_file(path, &stat, below.as_ref())?;
             }
-            if stat.st_uid == self.owner
+            if files::is_fit(&stat, self.owner)
                 && let Some(change) = self.found.get_mut(before).filter(|change| change.kind == Kind::Added)
             {
                 change.plain = tree::overlay_marks(parent.as_fd(), &name).is_empty();

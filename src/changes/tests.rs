@@ -308,6 +308,33 @@ proptest! {
 }
 
 #[test]
+fn whatever_is_allowed_no_set_id_bit_and_no_pipe_is_made() {
+    for view in VIEWS {
+        let mut stage = Stage::new(view, some_files);
+        stage.allowed = rules::RULES.iter().map(|rule| rule.id.to_owned()).collect();
+        stage.run(|root| {
+            fs::create_dir(root.join("n")).unwrap();
+            for path in ["new", "n/new", "f"] {
+                fs::write(root.join(path), "x\n").unwrap();
+                fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o6755)).unwrap();
+            }
+            for path in ["pipe", "n/pipe"] {
+                rustix::fs::mkfifoat(rustix::fs::CWD, root.join(path), rustix::fs::Mode::RWXU).unwrap();
+            }
+        });
+        let changes = stage.apply();
+        let project = stage.path("project");
+        for path in ["new", "n/new", "f"] {
+            let about = fs::metadata(project.join(path)).unwrap();
+            assert_eq!(about.mode() & 0o7777, 0o755, "{view:?}: {path}: {changes:#?}");
+        }
+        for path in ["pipe", "n/pipe"] {
+            assert!(project.join(path).symlink_metadata().is_err(), "{view:?}: {path}");
+        }
+    }
+}
+
+#[test]
 fn a_file_arrives_in_a_directory_that_the_command_made() {
     for view in VIEWS {
         let stage = Stage::new(view, some_files);
