@@ -80,15 +80,24 @@ fn what_do_writes_belongs_to_the_caller_cold_and_warm() {
     assert_eq!(std::fs::read_to_string(work.join("file")).unwrap(), "hello\nmore\n");
     assert_eq!(files(&work).len(), before.len() + 3);
 
-    place.run(&["--write", "--warm=1", "--", "true"]).exits(0);
+    let written = files(&work);
+    place.run(&["--warm=1", "--", "true"]).exits(0);
     wait_until("a sandbox waits", || place.spares() == 1);
-    let warm = ["--write", "--warm=1", "--format=json", "--", "sh", "-c", "echo w > warm; rm made/new"];
+    let warm = ["--warm=1", "--format=json", "--", "sh", "-c", "cat file; echo x > file; rm -r made"];
     wait_until("a warm sandbox ran it", || {
         let report: Value = serde_json::from_str(&place.run(&warm).out()).unwrap();
         report["warm"] == true
     });
+    assert_eq!(files(&work), written);
+
+    // A copy would not be the host's any more by the time that a command comes.
+    let script = "echo w > warm; rm made/new; mkdir hooks && mkdir -p .git && echo x > .git/config";
+    let again = ["--write", "--warm=1", "--verbose", "--", "sh", "-c", script];
+    let said = place.run(&again).exits(0).says("works on a copy of").says("Docker is rootless");
+    assert!(said.err().contains("held back; see, and apply or drop: docker sandbox changes "), "{said}");
     assert_all_owned_by(user, &work);
     assert!(work.join("warm").exists() && !work.join("made/new").exists());
+    assert_eq!(std::fs::read_dir(work.join(".git")).map(Iterator::count).unwrap_or(0), 0);
 
     place.run(&["--network=isolated", "--", "true"]).exits(0);
     wait_until("all that worked for it is gone", || {
