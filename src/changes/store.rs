@@ -75,6 +75,9 @@ pub(crate) struct Root {
     pub(crate) since: Time,
     /// overlayfs's own directory.
     pub(crate) work: Option<u32>,
+    /// Whether somebody chose what is being applied: it takes the place of whatever the host has.
+    #[serde(default)]
+    pub(crate) chosen: bool,
     pub(crate) changes: Vec<Change>,
 }
 

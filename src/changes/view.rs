@@ -122,6 +122,7 @@ impl View {
             holds,
             since: (0, 0),
             work: None,
+            chosen: false,
             changes: Vec::new(),
         };
         if means == Means::Overlay {
@@ -263,12 +264,11 @@ impl View {
                     change.state = State::Wanted;
                 } else if !paths.is_empty() && change.state == State::Wanted {
                     change.state = State::Deferred;
+                } else if paths.is_empty() && change.state == State::Deferred {
+                    change.state = State::Wanted;
                 }
             }
-            // They have been looked at.
-            if !paths.is_empty() {
-                root.since = (i64::MAX, 0);
-            }
+            root.chosen = !paths.is_empty();
         }
         self.apply(program.as_ref())?;
         self.settled()
@@ -288,7 +288,10 @@ impl View {
     fn baseline(&self, number: usize) -> anyhow::Result<Baseline> {
         let root = &self.record.roots[number];
         let file = self.entry.directory.join(number.to_string()).join(SEEN);
-        if root.since.0 == i64::MAX || !file.exists() {
+        if root.chosen {
+            return Ok(Baseline::Since((i64::MAX, 0)));
+        }
+        if !file.exists() {
             return Ok(Baseline::Since(root.since));
         }
         let list: Vec<Listed> = serde_json::from_slice(&std::fs::read(file)?)?;
@@ -367,6 +370,7 @@ impl View {
     fn keep(&mut self, number: usize) -> anyhow::Result<()> {
         let view = self.tree(number)?;
         let root = &mut self.record.roots[number];
+        root.chosen = false;
         root.changes.retain(Change::waits);
         if root.holds == Holds::Kept {
             return Ok(());
