@@ -7,10 +7,12 @@
 //! judge, rules    which changes are applied, and which are held back; git has a part of its own
 //! apply           the changes onto the host, each one atomically
 //! project         the directory that a command may write to, and the git directory that belongs to it
+//! show            changes side by side, for somebody who looks at them
 //! store, view     views and changes on disk, from the command's start until nothing waits any more
 //! ```
 //!
-//! `do --write` does not use it yet: it mounts the project writable, and protects git's files by mounts.
+//! `docker sandbox changes` shows, applies and drops what waits. `do --write` does not use it yet: it mounts the project
+//! writable, and protects git's files by mounts.
 #![allow(dead_code, reason = "the first part of what `do --write` moves to; its tests use it")]
 
 pub(crate) mod apply;
@@ -22,6 +24,7 @@ pub(crate) mod judge;
 pub(crate) mod overlay;
 pub(crate) mod project;
 pub(crate) mod rules;
+pub(crate) mod show;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
