@@ -15,7 +15,7 @@ use rustix::fs::{FileType, Stat};
 use super::git::Keys;
 use super::tree::{self, Tree};
 use super::{Change, Kind, Node, State, rules};
-use crate::ui::plain;
+use crate::ui::{plain, shell_line};
 use diff::Lines;
 
 /// Files that are larger are not compared line by line.
@@ -60,7 +60,7 @@ impl State {
         match self {
             Self::Wanted | Self::Deferred | Self::Applied => None,
             Self::Held(rule) => rules::find(rule).map(|rule| rule.why.to_owned()),
-            Self::Conflict => Some("it changed on the host while the command ran".to_owned()),
+            Self::Conflict => Some("it changed on the host since the command began".to_owned()),
             Self::Failed(reason) => Some(plain(reason)),
         }
     }
@@ -251,14 +251,15 @@ pub(crate) fn compare(view: &Tree, host: &Tree, change: &Change) -> Comparison {
 fn key_lines(keys: &Keys) -> String {
     let mut lines = String::new();
     for (key, values) in keys {
-        let key = plain(key);
-        let _ = match values.as_slice() {
-            [] => writeln!(lines, "git config --unset-all {key}"),
-            [value] => writeln!(lines, "git config {key} {}", plain(value)),
-            values => {
-                values.iter().try_for_each(|value| writeln!(lines, "git config --add {key} {}", plain(value)))
-            }
+        let mut add = |words: &[&str]| {
+            let words = ["git", "config"].iter().chain(words);
+            let _ = writeln!(lines, "{}", shell_line(words));
         };
+        match values.as_slice() {
+            [] => add(&["--unset-all", key]),
+            [value] => add(&[key, value]),
+            values => values.iter().for_each(|value| add(&["--add", key, value])),
+        }
     }
     lines
 }

@@ -118,7 +118,7 @@ PATH          CHANGE     LINES    STATE       WHY
 README        modified   +2 -1    to review   -
 bin           added      binary   failed      No space left on device
 old           removed    +0 -1    to review   -
-src/main.rs   modified   +1 -1    conflict    it changed on the host while the command ran
+src/main.rs   modified   +1 -1    conflict    it changed on the host since the command began
 --- stderr
 docker sandbox: see the differences: docker sandbox changes aa11 --diff
 docker sandbox: apply what no rule holds back: docker sandbox changes aa11 --apply
@@ -160,7 +160,7 @@ PATH        CHANGE     LINES    STATE       WHY
 ../README   modified   +2 -1    to review   -
 ../bin      added      binary   failed      No space left on device
 ../old      removed    +0 -1    to review   -
-main.rs     modified   +1 -1    conflict    it changed on the host while the command ran
+main.rs     modified   +1 -1    conflict    it changed on the host since the command began
 --- stderr
 docker sandbox: see the differences: docker sandbox changes aa11 --diff
 docker sandbox: apply what no rule holds back: docker sandbox changes aa11 --apply
@@ -253,7 +253,7 @@ fn programs_get_json() {
             "changes": [
                 {"path": ".envrc", "kind": "added", "node": "file", "state": "held-back", "rule": "shell-startup", "reason": reason},
                 {"path": "README", "kind": "modified", "node": "file", "state": "waiting", "rule": null, "reason": null},
-                {"path": "src/main.rs", "kind": "modified", "node": "file", "state": "conflict", "rule": null, "reason": "it changed on the host while the command ran"},
+                {"path": "src/main.rs", "kind": "modified", "node": "file", "state": "conflict", "rule": null, "reason": "it changed on the host since the command began"},
                 {"path": "old", "kind": "removed", "node": "file", "state": "waiting", "rule": null, "reason": null},
                 {"path": "bin", "kind": "added", "node": "file", "state": "failed", "rule": null, "reason": "No space left on device"},
             ],

@@ -183,8 +183,8 @@ applied 1 change of aa11
 --- stderr
 docker sandbox: 2 changes of aa11 not applied
 
-README: conflict: it changed on the host while the command ran
-src/main.rs: conflict: it changed on the host while the command ran
+README: conflict: it changed on the host since the command began
+src/main.rs: conflict: it changed on the host since the command began
 
 hint: see the differences:
     docker sandbox changes aa11 --diff
@@ -424,4 +424,31 @@ fn what_docker_does_not_answer_for_can_be_dropped() {
     assert_eq!(test.docker("sandbox changes aa --drop").code, Some(0));
     assert!(!is_kept(&test, "aa11"));
     assert_eq!(snapshot(&test.path("work")), before);
+}
+
+#[test]
+fn an_interrupted_choice_is_finished_and_holds_for_nothing_else() {
+    let test = repository();
+    Changes::new(&test, "aa11", "work/repo")
+        .phase("applying", "kept")
+        .since(BEFORE_EVERYTHING)
+        .chosen()
+        .file("README", "modified", "wanted", "command's\n")
+        .file("src/main.rs", "modified", "deferred", "command's\n")
+        .put();
+    let mut expected = snapshot(&test.path("work/repo"));
+    assert_eq!(test.docker("sandbox changes").code, Some(0));
+    expected.insert("README".into(), (0o100_644, b"command's\n".to_vec()));
+    assert_eq!(snapshot(&test.path("work/repo")), expected);
+    assert_eq!(test.docker("sandbox changes --apply").code, Some(1));
+    assert_eq!(snapshot(&test.path("work/repo")), expected);
+}
+
+#[test]
+fn an_id_may_stand_behind_a_path_that_is_joined_to_its_option() {
+    let test = repository();
+    a_few(&test);
+    assert_eq!(test.docker("sandbox changes --apply=README aa11").code, Some(0));
+    assert_eq!(test.read("work/repo/README"), "a\nB\nc\nd\n");
+    assert_eq!(test.read("work/repo/old"), "old\n");
 }

@@ -52,6 +52,7 @@ pub(crate) struct Changes<'a> {
     phase: &'static str,
     holds: &'static str,
     since: i64,
+    chosen: bool,
     list: Vec<Value>,
 }
 
@@ -66,7 +67,16 @@ impl<'a> Changes<'a> {
         let project = test.path(project);
         fs::create_dir_all(&project).unwrap();
         let list = Vec::new();
-        Self { test, id, project, phase: "waiting", holds: "kept", since: BEFORE_NOTHING, list }
+        Self {
+            test,
+            id,
+            project,
+            phase: "waiting",
+            holds: "kept",
+            since: BEFORE_NOTHING,
+            chosen: false,
+            list,
+        }
     }
 
     /// How far it came.
@@ -77,6 +87,12 @@ impl<'a> Changes<'a> {
 
     pub(crate) fn since(mut self, since: i64) -> Self {
         self.since = since;
+        self
+    }
+
+    /// Somebody named what is wanted.
+    pub(crate) fn chosen(mut self) -> Self {
+        self.chosen = true;
         self
     }
 
@@ -120,6 +136,7 @@ impl<'a> Changes<'a> {
                 "holds": self.holds,
                 "since": [self.since, 0],
                 "work": null,
+                "chosen": self.chosen,
                 "changes": self.list,
             }],
         });

@@ -214,6 +214,31 @@ fn empty_files_directories_and_what_is_not_there_any_more() {
 }
 
 #[test]
+fn keys_of_a_git_configuration_are_command_lines() {
+    let stage = Stage::new();
+    stage.both(".git/config", "[core]\n", "[core]\n\tfsmonitor = evil\n");
+    let [host, view] = ["host", "view"].map(|side| Tree::open(&stage.base.path().join(side)).unwrap());
+    let mut change = Change::new(".git/config".into(), Kind::Modified, Node::File);
+    let keys = [
+        ("branch.x.merge", vec!["refs/heads/x\u{9b}"]),
+        ("branch.x.remote", vec!["a", "b"]),
+        ("gone", vec![]),
+    ];
+    let owned =
+        |(key, values): (&str, Vec<&str>)| (key.to_owned(), values.into_iter().map(str::to_owned).collect());
+    change.keys = Some(keys.into_iter().map(owned).collect());
+    let text = compare(&view, &host, &change).unified();
+    assert_eq!(
+        text,
+        "diff --git a/.git/config b/.git/config\n\
+         git config branch.x.merge 'refs/heads/x'\"\\\\\"'u{9b}'\n\
+         git config --add branch.x.remote a\n\
+         git config --add branch.x.remote b\n\
+         git config --unset-all gone\n"
+    );
+}
+
+#[test]
 fn the_longest_files_are_compared_in_time() {
     let lines = |salt: u32| -> String {
         let line = |n: u32| (n.wrapping_mul(2_654_435_761) ^ salt).to_string() + "\n";

@@ -82,7 +82,11 @@ pub(super) fn of_one(entries: &Entries<'_>, waiting: &Waiting) -> anyhow::Result
         };
         let counts = shown.comparison.as_ref().and_then(|comparison| {
             let counts = comparison.counts().map(|(added, removed)| format!("+{added} -{removed}"));
-            counts.or_else(|| comparison.is_binary().then(|| "binary".to_owned()))
+            let other = || match &shown.item {
+                Item::One(Change { keys: Some(keys), .. }) => Some(counted(keys.len(), "key")),
+                _ => comparison.is_binary().then(|| "binary".to_owned()),
+            };
+            counts.or_else(other)
         });
         let (state, why) = verdict(shown.item.state());
         let cells = [path, change, counts.unwrap_or_default(), state.to_owned(), why];

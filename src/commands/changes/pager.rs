@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{IsTerminal as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -50,7 +51,7 @@ fn pager(context: &Context) -> Option<OsString> {
 fn nameless(folder: &Path) -> anyhow::Result<File> {
     let path: PathBuf = folder.join(format!("diff.{}", std::process::id()));
     let _ = std::fs::remove_file(&path);
-    let opened = File::options().read(true).write(true).create_new(true).open(&path);
+    let opened = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
     let file = opened.with_context(|| format!("cannot make {}", ui::shown(&path)))?;
     std::fs::remove_file(&path)?;
     Ok(file)
