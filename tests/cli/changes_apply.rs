@@ -1,7 +1,7 @@
 //! `changes --apply` and `--drop`, and what was interrupted: the host before and after.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use snapbox::str;
@@ -451,4 +451,26 @@ fn an_id_may_stand_behind_a_path_that_is_joined_to_its_option() {
     assert_eq!(test.docker("sandbox changes --apply=README aa11").code, Some(0));
     assert_eq!(test.read("work/repo/README"), "a\nB\nc\nd\n");
     assert_eq!(test.read("work/repo/old"), "old\n");
+}
+
+#[test]
+fn a_directory_that_waited_has_the_mode_that_the_command_gave_it() {
+    let test = repository();
+    Changes::new(&test, "aa11", "work/repo")
+        .phase("waiting", "upper")
+        .listed(".husky", "added", "directory", held("git-hook-manager"))
+        .file(".husky/pre-commit", "added", held("git-hook-manager"), "evil\n")
+        .file("new", "added", "wanted", "new\n")
+        .put();
+    let left = test.path("home/.local/share/docker-sandbox/changes/aa11/0/upper/.husky");
+    fs::set_permissions(left, fs::Permissions::from_mode(0o750)).unwrap();
+    let mut expected = snapshot(&test.path("work/repo"));
+    assert_eq!(test.docker("sandbox changes --apply").code, Some(0));
+    expected.insert("new".into(), (0o100_644, b"new\n".to_vec()));
+    assert_eq!(snapshot(&test.path("work/repo")), expected);
+    assert_eq!(test.docker("sandbox changes --apply .husky/pre-commit").code, Some(0));
+    expected.insert(".husky".into(), (0o40_750, Vec::new()));
+    expected.insert(".husky/pre-commit".into(), (0o100_644, b"evil\n".to_vec()));
+    assert_eq!(snapshot(&test.path("work/repo")), expected);
+    assert!(!is_kept(&test, "aa11"));
 }
