@@ -1,5 +1,6 @@
 //! The tree of commands for help, completion and docs/cli; no behaviour.
 
+mod changes;
 mod fleet;
 mod one_shot;
 
@@ -21,7 +22,7 @@ pub fn tree() -> Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .max_term_width(100)
-        .subcommands([run(), create(), one_shot::command()])
+        .subcommands([run(), create(), one_shot::command(), changes::command(format("How to print the list"))])
         .subcommands([fleet::ls(), fleet::stop(), fleet::rm(), fleet::prune()])
         .subcommands([doctor(), setup(), config(), trust(), untrust(), alias(), version()])
 }

@@ -30,6 +30,8 @@ pub struct Environment {
     pub data: Option<PathBuf>,
     /// `PATH`, the home folder written out.
     pub path: Option<OsString>,
+    /// `PAGER`: what shows long text on a terminal; empty for nothing.
+    pub pager: Option<OsString>,
     /// `DOCKER_SANDBOX`: the mode.
     pub mode: Option<OsString>,
     /// `DOCKER_SANDBOX_DETECT_TIMEOUT`.
@@ -76,6 +78,7 @@ impl Environment {
             cache,
             config,
             data,
+            pager: std::env::var_os("PAGER"),
             // Set and empty is a value that is no mode: an error, never a guess.
             mode: std::env::var_os("DOCKER_SANDBOX"),
             detect_timeout: variable("DOCKER_SANDBOX_DETECT_TIMEOUT"),

@@ -274,7 +274,7 @@ has() { # has LINE WORD...: among other offers
 for shell in bash zsh fish; do
     for setup in '' alias; do
         [ -z "$setup" ] || setup=$(load "$shell")
-        offers 'docker sandbox ' 'alias config create do doctor ls prune rm run setup stop trust untrust version'
+        offers 'docker sandbox ' 'alias changes config create do doctor ls prune rm run setup stop trust untrust version'
         offers 'docker sandbox co' 'config'
         has 'docker sandbox run --' --name --no-sandbox --rm --sandbox --verbose
     done

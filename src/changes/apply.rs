@@ -269,6 +269,9 @@ pub(crate) fn keep(view: &Tree, kept: &Tree, changes: &[Change]) -> rustix::io::
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(error),
             }
+            // It stays one that we can write to: what was in it follows.
+            let mode = Mode::from_raw_mode(stat.st_mode & 0o7777) | Mode::RWXU;
+            rustix::fs::chmodat(&to, name, mode, AtFlags::empty())?;
             continue;
         }
         let (from, _) = view.parent(&change.path)?;

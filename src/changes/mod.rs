@@ -3,26 +3,31 @@
 //!
 //! ```text
 //! tree            a directory that nothing leads out of
+//! means           which of the two kinds of view a directory gets
 //! overlay, copy   the two kinds of view, and what they hold in comparison with the host
 //! judge, rules    which changes are applied, and which are held back; git has a part of its own, and so have links
 //! apply           the changes onto the host, each one atomically
 //! project         the directory that a command may write to, and the git directory that belongs to it
+//! show            changes side by side, for somebody who looks at them
+//! interrupted     what is left when somebody is killed
 //! store, view     views and changes on disk, from the command's start until nothing waits any more
 //! ```
 //!
-//! `do --write` does not use it yet: it mounts the project writable, and protects git's files by mounts.
-#![allow(dead_code, reason = "the first part of what `do --write` moves to; its tests use it")]
+//! `do --write` makes them, `docker sandbox changes` shows, applies and drops what waits.
 
 pub(crate) mod apply;
 pub(crate) mod baseline;
 pub(crate) mod copy;
 pub(crate) mod files;
 pub(crate) mod git;
+pub(crate) mod interrupted;
 pub(crate) mod judge;
 pub(crate) mod links;
+pub(crate) mod means;
 pub(crate) mod overlay;
 pub(crate) mod project;
 pub mod rules;
+pub(crate) mod show;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
@@ -117,29 +122,13 @@ impl Change {
 
     /// For programs; `root` is the directory that its path is relative to.
     pub(crate) fn report(&self, root: &Path) -> report::Change {
-        let (state, rule, reason) = match &self.state {
-            State::Applied => ("applied", None, None),
-            State::Wanted | State::Deferred => ("waiting", None, None),
-            State::Held(rule) => ("held-back", Some(rule.clone()), None),
-            State::Conflict => ("conflict", None, None),
-            State::Failed(reason) => ("failed", None, Some(reason.clone())),
-        };
         report::Change {
             path: root.join(&self.path),
-            kind: match self.kind {
-                Kind::Added => "added",
-                Kind::Modified => "modified",
-                Kind::Removed => "removed",
-            },
-            node: match self.node {
-                Node::File => "file",
-                Node::Directory => "directory",
-                Node::Symlink => "symlink",
-                Node::Special => "special",
-            },
-            state,
-            rule,
-            reason,
+            kind: self.kind.name(),
+            node: self.node.name(),
+            state: self.state.name(),
+            rule: self.state.rule().map(str::to_owned),
+            reason: self.state.reason(),
         }
     }
 

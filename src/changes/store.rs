@@ -46,8 +46,9 @@ pub(crate) struct Record {
     /// Seconds since 1970.
     pub(crate) created: u64,
     pub(crate) phase: Phase,
-    /// Where we keep what concerns the daemon that has the container.
-    pub(crate) daemon: String,
+    /// Of the daemon that has the container.
+    #[serde(with = "path_text")]
+    pub(crate) socket: PathBuf,
     /// Of a container that waits for a command: until when it does, as seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) idle_until: Option<u64>,
@@ -84,6 +85,9 @@ pub(crate) struct Root {
     pub(crate) work: Option<u32>,
     /// Whether what was written may come to the host.
     pub(crate) applies: bool,
+    /// Whether somebody chose what is being applied: it takes the place of whatever the host has.
+    #[serde(default)]
+    pub(crate) chosen: bool,
     pub(crate) changes: Vec<Change>,
 }
 

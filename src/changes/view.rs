@@ -1,9 +1,8 @@
 //! A view from its making to its end: mounted into a container, then compared, judged and applied.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,40 +12,23 @@ use super::apply::{self, Applying};
 use super::baseline::{Baseline, Seen};
 use super::git::{Git, Program};
 use super::judge::{Judge, Result as Outcome};
+use super::means::{Means, Wanted, overlay_mount};
 use super::store::{self, Entry, Holds, Phase, Record, Root, Store};
 use super::tree::{Time, Tree, changed_at};
 use super::{Change, State, copy, overlay};
-use crate::docker::csv;
-use crate::error::Error;
+use crate::context::Context;
+use crate::docker::program;
 use crate::ui::shown;
 
 const SEEN: &str = "seen.json";
-
-/// How a command gets a directory that it may write to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Means {
-    /// The kernel's overlay over it.
-    Overlay,
-    /// A copy.
-    Copy,
-}
-
-/// A directory that a command may write to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) path: PathBuf,
-    pub(crate) means: Means,
-    /// Whether what is written may come to the host.
-    pub(crate) applies: bool,
-}
 
 /// Whose view it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
     /// The user and group of the command.
     pub(crate) ids: (u32, u32),
-    /// Where we keep what concerns the daemon that has the container.
-    pub(crate) daemon: String,
+    /// Of the daemon that has the container.
+    pub(crate) socket: PathBuf,
     /// Of a container that waits for a command: until when.
     pub(crate) idle_until: Option<u64>,
 }
@@ -98,6 +80,16 @@ impl Counts {
     }
 }
 
+impl Host {
+    /// Of this machine.
+    pub(crate) fn of(context: &Context) -> Self {
+        let environment = &context.environment;
+        // Not the git of a directory that the command could write to: `.` on PATH is none.
+        let git = program::find(OsStr::new("git"), environment.path.as_deref(), Path::new("/"));
+        Self { git, home: environment.home.clone() }
+    }
+}
+
 /// A view that a command may write to.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -136,7 +128,7 @@ impl View {
             command: String::new(),
             created: store::now(),
             phase: Phase::Running,
-            daemon: owner.daemon.clone(),
+            socket: owner.socket.clone(),
             idle_until: owner.idle_until,
             owner: owner.ids.0,
             roots: Vec::new(),
@@ -166,6 +158,7 @@ impl View {
             since: (0, 0),
             work: None,
             applies: *applies,
+            chosen: false,
             changes: Vec::new(),
         };
         if *means == Means::Overlay {
@@ -189,11 +182,6 @@ impl View {
         self.record.roots.push(root);
         self.hosts.push(host);
         Ok(())
-    }
-
-    /// Its id.
-    pub(crate) fn id(&self) -> &str {
-        &self.entry.id
     }
 
     /// The value of `--mount` for each root.
@@ -308,12 +296,11 @@ impl View {
                     change.state = State::Wanted;
                 } else if !paths.is_empty() && change.state == State::Wanted {
                     change.state = State::Deferred;
+                } else if paths.is_empty() && change.state == State::Deferred {
+                    change.state = State::Wanted;
                 }
             }
-            // They have been looked at.
-            if !paths.is_empty() {
-                root.since = (i64::MAX, 0);
-            }
+            root.chosen = !paths.is_empty();
         }
         self.apply(program.as_ref())?;
         self.settled()
@@ -333,7 +320,10 @@ impl View {
     fn baseline(&self, number: usize) -> anyhow::Result<Baseline> {
         let root = &self.record.roots[number];
         let file = self.entry.directory.join(number.to_string()).join(SEEN);
-        if root.since.0 == i64::MAX || !file.exists() {
+        if root.chosen {
+            return Ok(Baseline::Since((i64::MAX, 0)));
+        }
+        if !file.exists() {
             return Ok(Baseline::Since(root.since));
         }
         let list: Vec<Listed> = serde_json::from_slice(&std::fs::read(file)?)?;
@@ -412,6 +402,7 @@ impl View {
     fn keep(&mut self, number: usize) -> anyhow::Result<()> {
         let view = self.tree(number)?;
         let root = &mut self.record.roots[number];
+        root.chosen = false;
         root.changes.retain(Change::waits);
         if root.holds == Holds::Kept {
             return Ok(());
@@ -449,51 +440,4 @@ struct Listed {
     #[serde(with = "super::path_text")]
     path: PathBuf,
     seen: Seen,
-}
-
-/// A local volume of type overlay (docker volume create, `--opt type=overlay`).
-fn overlay_mount(lower: &Path, upper: &Path, work: &Path) -> OsString {
-    let mut options = OsString::from("volume-opt=o=lowerdir=");
-    for (name, path) in [("", lower), (",upperdir=", upper), (",workdir=", work)] {
-        options.push(name);
-        options.push(path);
-    }
-    // `userxattr`: marks that the caller, who is not root, can read. No others are left on copied files.
-    options.push(",userxattr,index=off,metacopy=off");
-    let mut mount = OsString::from(
-        "type=volume,volume-driver=local,volume-opt=type=overlay,volume-opt=device=overlay,\"",
-    );
-    mount.push(options);
-    mount.push("\",");
-    mount.push(OsString::from_vec(csv::field(b"dst=", lower.as_os_str())));
-    mount
-}
-
-/// Whether an overlay can be mounted over `path` with its upper directory in `data`, as far as that can be told without trying;
-/// the reason if not.
-pub(crate) fn means(path: &Path, data: &Path) -> Result<Means, &'static str> {
-    // Docker splits mount options at commas, and overlayfs its directories at colons.
-    if [path, data]
-        .iter()
-        .any(|path| path.as_os_str().as_bytes().iter().any(|byte| b",:\\\"\n".contains(byte)))
-    {
-        return Err("a character in its name that mount options cannot have");
-    }
-    let magic = |path: &Path| rustix::fs::statfs(path).map_or(0, |about| about.f_type.cast_unsigned());
-    let upper = data.ancestors().find(|path| path.exists()).map_or(0, magic);
-    // From linux/magic.h: ext4, xfs, btrfs, f2fs, tmpfs. They have what an upper directory needs.
-    if ![0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994].contains(&upper) {
-        return Err("a home directory on a file system that overlayfs cannot write to");
-    }
-    // NFS, FUSE, 9p, CIFS, SMB2: another machine or program changes them, and may not let root in.
-    if [0x6969, 0x6573_5546, 0x0102_1997, 0xff53_4d42, 0xfe53_4d42].contains(&magic(path)) {
-        return Err("a file system that is not this machine's own");
-    }
-    Ok(Means::Overlay)
-}
-
-/// The error of a project in which changes wait that could not be finished.
-pub(crate) fn left(id: &str, command_line: String) -> Error {
-    Error::new(format!("changes of an earlier command were not applied to the end: {id}"))
-        .hint("see them, and apply or drop them:", command_line)
 }

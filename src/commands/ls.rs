@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::sandbox::fleet::filter::Filters;
 use crate::ui;
 use row::Row;
+pub(super) use row::{aligned, time};
 use template::Template;
 
 pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<()> {

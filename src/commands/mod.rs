@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod alias;
+mod changes;
 mod config;
 mod doctor;
 mod enforcement;
@@ -59,6 +60,7 @@ pub(crate) fn dispatch(context: &Context, words: &[OsString], all: &[OsString]) 
 /// The answer is the exit code.
 fn command(context: &Context, matches: &ArgMatches) -> anyhow::Result<u8> {
     let done = match matches.subcommand() {
+        Some(("changes", matches)) => return changes::run(context, matches),
         Some(("doctor", matches)) => return doctor::run(context, matches),
         Some(("rm", matches)) => return rm::run(context, matches),
         Some(("stop", matches)) => return stop::run(context, matches),

@@ -52,6 +52,14 @@ impl Docker {
         Ok(Self { program, globals: globals.to_vec() })
     }
 
+    /// The same for the daemon behind `socket`, whichever is in use.
+    #[must_use]
+    pub fn at(&self, socket: &Path) -> Self {
+        let mut host = OsString::from("--host=unix://");
+        host.push(socket);
+        Self { program: self.program.clone(), globals: vec![host] }
+    }
+
     /// `docker GLOBALS ARGS`.
     pub fn command<S: Into<OsString>>(&self, args: impl IntoIterator<Item = S>) -> DockerCommand {
         let mut words = self.globals.clone();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Arg, Command};
 
+use crate::changes::store::{Phase, Store};
 use crate::cli;
 use crate::context::Context;
 use crate::docker::flags::Flags;
@@ -48,8 +49,24 @@ fn complete(context: &Context, words: &[OsString]) -> Answer {
         _ if unfinished.starts_with('-') && !unfinished.contains('=') => {
             ours(options(command), &unfinished, NO_FILES)
         }
+        "changes" => of_changes(context, command, given, &unfinished),
         _ => of_command(command, given, &unfinished),
     }
+}
+
+/// Ids of changes that wait; behind `--apply`, files.
+fn of_changes(context: &Context, command: &Command, given: &[OsString], unfinished: &str) -> Answer {
+    if given.iter().any(|word| word == "--apply") {
+        return ours(Vec::new(), unfinished, FILES);
+    }
+    let is_option = |word: &OsString| word.to_string_lossy().starts_with('-');
+    if given.last().is_some_and(|word| word == "--format") || given.iter().any(|word| !is_option(word)) {
+        return of_command(command, given, unfinished);
+    }
+    let store = context.environment.data.as_deref().map(Store::new);
+    let waiting = store.map(|store| store.all()).unwrap_or_default().into_iter();
+    let waiting = waiting.filter(|(_, record)| record.phase != Phase::Running);
+    ours(waiting.map(|(id, record)| (id, ui::plain(&record.command))).collect(), unfinished, NO_FILES)
 }
 
 /// What `docker __complete run …` offers, and our options among it.

@@ -102,16 +102,16 @@ impl Output {
     }
 }
 
-/// One of the command's words.
+/// A word of a command, or a path: an object where it is no text.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Word<'a> {
+pub(crate) enum Word<'a> {
     Text(&'a str),
     Bytes { encoding: &'static str, data: String },
 }
 
 impl<'a> Word<'a> {
-    fn of(word: &'a OsStr) -> Self {
+    pub(crate) fn of(word: &'a OsStr) -> Self {
         match word.to_str() {
             Some(text) => Self::Text(text),
             None => Self::Bytes { encoding: BASE64, data: STANDARD.encode(word.as_encoded_bytes()) },

@@ -18,6 +18,7 @@ exit 0
 run	docker run, inside gVisor
 create	docker create, for gVisor
 do	Run one command that you do not trust, in a fresh sandbox that is gone afterwards
+changes	List, show, apply or drop changes of `do --write` that were not applied
 ls	List the sandboxes there are
 stop	Stop running sandboxes
 rm	Remove sandboxes
@@ -36,6 +37,7 @@ version	Show the versions of this plugin and of the docker CLI
 exit 0
 --- stdout
 create	docker create, for gVisor
+changes	List, show, apply or drop changes of `do --write` that were not applied
 config	Show the settings in force and where each came from
 :4
 
@@ -82,6 +84,7 @@ exit 0
 run	docker run, inside gVisor
 create	docker create, for gVisor
 do	Run one command that you do not trust, in a fresh sandbox that is gone afterwards
+changes	List, show, apply or drop changes of `do --write` that were not applied
 ls	List the sandboxes there are
 stop	Stop running sandboxes
 rm	Remove sandboxes

@@ -188,6 +188,16 @@ impl TestEnvironment {
         std::fs::create_dir_all(&self.folder).unwrap();
     }
 
+    /// All of this world.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.root.clone()
+    }
+
+    /// Chooses the working folder, in another test's world too.
+    pub(crate) fn enter_path(&mut self, folder: PathBuf) {
+        self.folder = folder;
+    }
+
     /// Puts words before the plugin's own path.
     pub(crate) fn wrapped<S: Into<OsString>>(&mut self, words: impl IntoIterator<Item = S>) {
         self.wrapper = words.into_iter().map(Into::into).collect();

@@ -20,6 +20,7 @@ Commands:
   run      docker run, inside gVisor
   create   docker create, for gVisor
   do       Run one command that you do not trust, in a fresh sandbox that is gone afterwards
+  changes  List, show, apply or drop changes of `do --write` that were not applied
   ls       List the sandboxes there are
   stop     Stop running sandboxes
   rm       Remove sandboxes

@@ -111,7 +111,7 @@ pub(super) fn table(rows: &[Row]) -> String {
 }
 
 /// Columns as wide as what is in them, three blanks apart, as Docker's.
-pub(super) fn aligned(lines: &[Vec<String>]) -> String {
+pub(in crate::commands) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -125,7 +125,8 @@ pub(super) fn aligned(lines: &[Vec<String>]) -> String {
     lines.iter().map(line).collect()
 }
 
-fn time(time: SystemTime) -> String {
+/// RFC 3339, in whole seconds.
+pub(in crate::commands) fn time(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()))
         .to_string()

@@ -1,24 +1,22 @@
 //! Views of the directories that a command may write to: made before its start, compared and applied after its end.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::request::{Apply, Request};
 use super::specification::Specification;
 use super::user::User;
-use crate::changes::rules;
-use crate::changes::store::{Phase, Record, Store};
-use crate::changes::view::{self, Fate, Finished, Host, Means, Owner, View, Wanted};
+use crate::changes::means::{self, Means, Wanted};
+use crate::changes::store::{Record, Store};
+use crate::changes::view::{Counts, Fate, Finished, Host, Owner, View};
+use crate::changes::{interrupted, rules};
 use crate::context::Context;
 use crate::docker::client::Docker;
-use crate::docker::daemon;
 use crate::docker::local::Local;
-use crate::docker::program;
 use crate::error::Error;
-use crate::sandbox::fleet::prune;
-use crate::sandbox::{bind, minder};
+use crate::sandbox::bind;
 use crate::settings::load::Settings;
 use crate::ui::{self, plain, shell_line, shown};
 
@@ -28,7 +26,7 @@ pub(super) struct Views {
     store: Store,
     wanted: Vec<Wanted>,
     ids: (u32, u32),
-    daemon: String,
+    socket: PathBuf,
     /// Rules over changes that do not hold.
     allowed: BTreeSet<String>,
     host: Host,
@@ -53,7 +51,7 @@ impl Views {
         let mut notes = Vec::new();
         let mut wanted = Vec::new();
         for viewed in &specification.seen.views {
-            let means = no_overlay.map_or_else(|| view::means(&viewed.path, data), Err);
+            let means = no_overlay.map_or_else(|| means::means(&viewed.path, data), Err);
             let means = means.unwrap_or_else(|why| {
                 let path = shown(&viewed.path);
                 notes.push(format!("the command works on a copy of {path}, as there is no overlay: {why}"));
@@ -66,9 +64,9 @@ impl Views {
             store: Store::new(data),
             wanted,
             ids: specification.user.owner(),
-            daemon: daemon::key(daemon.socket),
+            socket: daemon.socket.to_owned(),
             allowed: allowed.map(|rule| rule.id.to_owned()).collect(),
-            host: host(context),
+            host: Host::of(context),
             apply: request.apply,
             command: plain(&shell_line(&request.command)),
         };
@@ -93,7 +91,7 @@ impl Views {
         self.store.prune(SystemTime::now());
         let idle_until =
             idle_until.map(|until| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
-        let owner = Owner { ids: self.ids, daemon: self.daemon.clone(), idle_until };
+        let owner = Owner { ids: self.ids, socket: self.socket.clone(), idle_until };
         View::make(&self.store, id(name), &self.wanted, &owner)
     }
 
@@ -145,29 +143,18 @@ impl Views {
     }
 
     fn settle_one(&self, docker: &Docker, id: &str, record: &Record) -> Option<String> {
-        let finished = match record.phase {
-            Phase::Waiting => return None,
-            Phase::Applying => View::open(&self.store, id)?.resume(&self.host),
-            Phase::Running if record.idle_until.is_some() || record.daemon != self.daemon => return None,
-            Phase::Running => {
-                let view = View::open(&self.store, id)?;
-                // The command may go on.
-                let gone = minder::removed(docker, &format!("{}{id}", prune::TAKEN));
-                gone.then(|| view.examine(&self.host))?
+        let command = &record.command;
+        match interrupted::finish(&self.store, (id, record), docker, &self.host) {
+            Err(error) => Some(format!(
+                "`{command}` was interrupted, and its changes wait: {}; to drop them: docker sandbox changes {id} --drop",
+                plain(&format!("{error:#}"))
+            )),
+            Ok(finished) => {
+                let finished = finished?;
+                let rest = "the rest of its changes was applied".to_owned();
+                let left = summary(&finished).or((!finished.changes.is_empty()).then_some(rest))?;
+                Some(format!("`{command}` was interrupted: {left}"))
             }
-        };
-        let (applied, command) = (record.phase == Phase::Applying, &record.command);
-        match finished {
-            Err(error) => {
-                Some(format!("what `{command}` changed is not applied: {}", plain(&format!("{error:#}"))))
-            }
-            Ok(finished) => match summary(&finished) {
-                Some(left) => Some(format!("`{command}` was interrupted: {left}")),
-                None if applied => {
-                    Some(format!("`{command}` was interrupted: the rest of its changes was applied"))
-                }
-                None => None,
-            },
         }
     }
 }
@@ -175,13 +162,6 @@ impl Views {
 /// The part of a container's name that its view is known by.
 fn id(container: &str) -> &str {
     container.rsplit('-').next().unwrap_or_default()
-}
-
-/// What it takes to judge changes.
-pub(crate) fn host(context: &Context) -> Host {
-    let environment = &context.environment;
-    let git = program::find(OsStr::new("git"), environment.path.as_deref(), Path::new("/"));
-    Host { git: git.map(PathBuf::from), home: environment.home.clone() }
 }
 
 /// Why the daemon mounts no overlay for us.
@@ -195,7 +175,7 @@ fn no_overlay(user: &User, daemon: &Local<'_>) -> Option<&'static str> {
 
 /// What of a command's changes the host does not have, in a line; `None` if it has all.
 pub(super) fn summary(finished: &Finished) -> Option<String> {
-    let counts = view::Counts::of(finished.waiting());
+    let counts = Counts::of(finished.waiting());
     let parts: Vec<String> = [
         (counts.wanted, "to review"),
         (counts.held, "held back"),

@@ -19,7 +19,7 @@ pub struct Change {
     pub state: &'static str,
     /// The rule that holds it back.
     pub rule: Option<String>,
-    /// Why it failed.
+    /// Why it was not applied, in words.
     pub reason: Option<String>,
 }
 
