@@ -7,7 +7,7 @@ usage() {
     cat <<'USAGE'
 Usage: ./bench.sh [--pairs N] [--only WORD] [--save]
 
-  --pairs N   how many pairs each row is measured with (default: 30)
+  --pairs N   how many pairs each row is measured with (default: 30); those that write much, with a tenth of it
   --only WORD measure only the rows with that word in them, and count nothing
   --save      write the table into docs/performance.md as well
   -h, --help  show this
@@ -108,12 +108,43 @@ cat >>"$work/rows" <<ROWS
 \`docker-sandbox do\` (called directly)${tab}$direct $one true${tab}the same by \`docker run --runtime=runsc\`${tab}$same
 \`docker sandbox do\`${tab}docker sandbox $one true${tab}the same by \`docker run --runtime=runsc\`${tab}$same
 \`docker-sandbox do --warm 1\` (called directly)${tab}$direct $one --warm 1 true${tab}the same by \`docker run --runtime=runsc\`${tab}$same${tab}$work/ready
+\`docker sandbox do --write\`${tab}docker sandbox $one --write true${tab}\`docker sandbox do\`${tab}docker sandbox $one true
+\`docker sandbox do --write --warm 1\`${tab}docker sandbox $one --write --warm 1 true${tab}\`docker sandbox do --write\`${tab}docker sandbox $one --write true${tab}$work/ready
 \`docker sandbox do --warm 1\`${tab}docker sandbox $one --warm 1 true${tab}the same by \`docker run --runtime=runsc\`${tab}$same${tab}$work/ready
 \`docker-sandbox do --warm 1\` (called directly)${tab}$direct $one --warm 1 true${tab}\`docker run\` (runc), without limits${tab}docker run --rm -i $image true${tab}$work/ready
 ROWS
+
+# What is written, and applied, beside the same in a directory that is mounted writable.
+cat >"$work/folder/many" <<'MANY'
+cd "$(mktemp -d ./XXXXXX)" || exit
+for d in $(seq 100); do mkdir $d; for f in $(seq 500); do echo $f >$d/$f; done; done
+MANY
+cat >"$work/folder/change" <<'CHANGE'
+for f in old/*/*; do echo x >>$f; done
+CHANGE
+cat >"$work/folder/large" <<'LARGE'
+dd if=/dev/zero of="$(mktemp ./XXXXXX)" bs=1M count=1024 2>/dev/null
+LARGE
+mkdir "$work/folder/old"
+(cd "$work/folder/old" && for d in $(seq 10); do mkdir "$d"; for f in $(seq 500); do echo "$f" >"$d/$f"; done; done)
+cat >"$work/clean" <<CLEAN
+#!/bin/sh
+find "$work/folder" -maxdepth 1 -name '??????' ! -name change -exec rm -rf {} +
+CLEAN
+chmod +x "$work/clean"
+written="docker run --rm -i --runtime=runsc $limits $places --mount type=bind,src=$work/folder,dst=$work/folder -w $work/folder $image sh"
+for script in many:'50,000 new files' large:'1 GiB' change:'5,000 files changed'; do
+    printf '%s\t%s\t%s\t%s\t%s\n' "\`docker sandbox do --write\`, ${script#*:}" "docker sandbox $one --write --timeout 30m sh ${script%%:*}" \
+        "the same by \`docker run --runtime=runsc\`, mounted writable" "$written ${script%%:*}" "$work/clean"
+done >"$work/large"
+few=$((pairs / 10 > 3 ? pairs / 10 : 3))
+
 if [ -n "$only" ]; then
-    grep -e "$only" "$work/rows" >"$work/some" || { printf 'bench.sh: no row has: %s\n' "$only" >&2; exit 2; }
-    mv "$work/some" "$work/rows"
+    for rows in rows large; do
+        grep -e "$only" "$work/$rows" >"$work/some" || :
+        mv "$work/some" "$work/$rows"
+    done
+    [ -s "$work/rows" ] || [ -s "$work/large" ] || { printf 'bench.sh: no row has: %s\n' "$only" >&2; exit 2; }
 fi
 
 made=yes
@@ -126,7 +157,7 @@ version=$(docker version --format 'CLI {{.Client.Version}}, engine {{.Server.Ver
         "$(uname -r | cut -d- -f1)" "$(getconf _NPROCESSORS_ONLN)" "$pairs"
     # The first spare; where \`do\` is, the working folder is mounted.
     (cd "$work/folder" && "$direct" "do" --image "$image" --warm 1 true </dev/null >&2)
-    (cd "$work/folder" && "$work/pairs" "$pairs" "$work/rows")
+    (cd "$work/folder" && "$work/pairs" "$pairs" "$work/rows" && "$work/pairs" "$few" "$work/large" | sed 1,2d)
     [ -n "$only" ] || { echo; (cd "$work/folder" && "$here/scripts/endurance.sh" "$direct" "$image"); }
 } >"$work/table"
 cat "$work/table"

@@ -41,6 +41,25 @@ pub fn note(text: &str) {
     err(&format!("docker sandbox: {text}\n"));
 }
 
+/// Asks on stderr, and reads the answer, in lower case and without blanks around it, from standard input.
+///
+/// # Errors
+/// It cannot be read.
+pub fn ask(question: &str) -> std::io::Result<String> {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(format!("{question} ").as_bytes()).and_then(|()| stderr.flush());
+    drop(stderr);
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim().to_ascii_lowercase())
+}
+
+/// Whether an answer is a yes.
+#[must_use]
+pub fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer)
+}
+
 /// A value from outside in backticks, on one line, harmless to a terminal.
 pub fn shown(value: impl AsRef<OsStr>) -> String {
     format!("`{}`", escaped(&value.as_ref().to_string_lossy(), false))

@@ -51,6 +51,27 @@ pub(super) fn run(context: &Context, matches: &ArgMatches) -> anyhow::Result<u8>
     Ok(0)
 }
 
+/// Shows what the command of the changes `id` left, and asks what becomes of it: for `do --review`, where there is a terminal.
+///
+/// # Errors
+/// They cannot be shown, or something that was wanted was not applied.
+pub(super) fn review(context: &Context, id: &str) -> anyhow::Result<()> {
+    let entries = Entries::new(context)?;
+    let found = [entries.named(id)?];
+    pager::show(context, &entries.base, |out| differences(&entries, &found, out))?;
+    ui::err(&list::of_one(&entries, &found[0])?);
+    let answer = ui::ask("Apply what no rule holds back? [y]es, [d]rop all, [N]either:")?;
+    let id = &found[0].id;
+    if ui::is_yes(&answer) {
+        apply::apply(&entries, Some(id), &[])?;
+    } else if ["d", "drop"].contains(&answer.as_str()) {
+        apply::drop(&entries, Some(id))?;
+    } else {
+        ui::note(&format!("they wait: {}", entries.line(id, [""; 0])));
+    }
+    Ok(())
+}
+
 /// All that differs, a piece at a time: there may be more of it than memory.
 fn differences(
     entries: &Entries<'_>,

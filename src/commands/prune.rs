@@ -1,7 +1,7 @@
 //! `docker sandbox prune`.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -146,12 +146,8 @@ fn line(container: &Container, why: Why, now: SystemTime) -> String {
 
 fn confirmed(going: &[(&Container, Why)], now: SystemTime) -> anyhow::Result<bool> {
     ui::err(&going.iter().map(|(container, why)| line(container, *why, now)).collect::<String>());
-    let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(b"Remove them? [y/N] ").and_then(|()| stderr.flush());
-    drop(stderr);
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read the answer")?;
-    Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
+    let answer = ui::ask("Remove them? [y/N]").context("cannot read the answer")?;
+    Ok(ui::is_yes(&answer))
 }
 
 fn lines(ids: &[String]) -> String {

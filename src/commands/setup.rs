@@ -5,7 +5,7 @@ mod report;
 mod wanted;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -267,12 +267,7 @@ fn ask_user(wanted: &Wanted, with_yes: &str) -> anyhow::Result<()> {
             .hint("say yes beforehand:", with_yes)
             .into());
     }
-    let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(b"Do this? [y/N] ").and_then(|()| stderr.flush());
-    drop(stderr);
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read the answer")?;
-    if ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()) {
+    if ui::is_yes(&ui::ask("Do this? [y/N]").context("cannot read the answer")?) {
         return Ok(());
     }
     Err(Error::new("not confirmed; nothing was changed").into())

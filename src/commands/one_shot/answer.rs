@@ -6,7 +6,9 @@ use std::time::SystemTime;
 use clap::ArgMatches;
 use rustix::termios::isatty;
 
+use super::request::Apply;
 use super::{Manner, Outcome, arguments, object, views};
+use crate::changes::view::Finished;
 use crate::context::Context;
 use crate::error::{self, Error, Hint, Kind, REFUSED};
 use crate::sandbox::claims::Running;
@@ -47,9 +49,6 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
             ));
         }
     }
-    if let Some(line) = outcome.changes.as_ref().and_then(views::summary) {
-        ui::warn(&line);
-    }
     if let Some(hint) = &ended.hint {
         ui::err(&error::render_hint(hint));
     }
@@ -57,7 +56,22 @@ fn as_text(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyho
         let limit = humantime::format_duration(prepared.timeout());
         ui::warn(&format!("the command was ended after {limit} (`--timeout`)"));
     }
+    if let Some(changes) = &outcome.changes {
+        tell(context, request.apply == Apply::Review, changes)?;
+    }
     Ok(ended.exit_code())
+}
+
+/// What of the changes waits; on a terminal, and if somebody wants to look at it, what becomes of that.
+fn tell(context: &Context, reviews: bool, changes: &Finished) -> anyhow::Result<()> {
+    let Some(line) = views::summary(changes) else { return Ok(()) };
+    if !(reviews && isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stderr())) {
+        ui::warn(&line);
+        return Ok(());
+    }
+    // Ctrl-C is for this process again.
+    execution::is_over();
+    crate::commands::changes::review(context, &changes.id)
 }
 
 fn as_object(context: &Context, matches: &ArgMatches, words: &[OsString]) -> anyhow::Result<u8> {

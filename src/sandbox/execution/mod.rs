@@ -168,6 +168,11 @@ pub fn has_started() -> bool {
     STARTED.load(Ordering::SeqCst)
 }
 
+/// Nothing that signals are for runs any more, and nothing will.
+pub fn is_over() {
+    STARTED.store(false, Ordering::SeqCst);
+}
+
 /// Where signals come from: the other end is whoever watches for them.
 pub type Inbox = (Sender<Event>, Receiver<Event>);
 
