@@ -90,6 +90,22 @@ impl Host {
     }
 }
 
+/// `3 held back, 1 conflict, 2 to review`.
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let conflicts = if self.conflicts == 1 { "conflict" } else { "conflicts" };
+        let parts = [
+            (self.held, "held back"),
+            (self.conflicts, conflicts),
+            (self.failed, "failed"),
+            (self.wanted, "to review"),
+        ];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts.map(|(number, what)| format!("{number} {what}")).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// A view that a command may write to.
 #[derive(Debug)]
 pub(crate) struct View {

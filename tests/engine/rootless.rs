@@ -97,7 +97,7 @@ fn what_do_writes_belongs_to_the_caller_cold_and_warm() {
     assert!(said.err().contains("held back; see, and apply or drop: docker sandbox changes "), "{said}");
     assert_all_owned_by(user, &work);
     assert!(work.join("warm").exists() && !work.join("made/new").exists());
-    assert_eq!(std::fs::read_dir(work.join(".git")).map(Iterator::count).unwrap_or(0), 0);
+    assert_eq!(std::fs::read_dir(work.join(".git")).map_or(0, Iterator::count), 0);
 
     place.run(&["--network=isolated", "--", "true"]).exits(0);
     wait_until("all that worked for it is gone", || {

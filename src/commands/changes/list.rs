@@ -10,6 +10,7 @@ use super::entries::{Entries, Shown, Waiting, counted, objects};
 use super::paths;
 use crate::changes::show::{self, Item};
 use crate::changes::store::Record;
+use crate::changes::view::Counts;
 use crate::changes::{Change, Node, State};
 use crate::commands::fleet::brief;
 use crate::commands::ls::{aligned, time};
@@ -51,19 +52,8 @@ fn created(record: &Record) -> SystemTime {
 
 /// `3 held back, 1 conflict, 2 to review`.
 pub(super) fn summary(record: &Record) -> String {
-    let number = |name: &str| {
-        let changes = record.roots.iter().flat_map(|root| &root.changes);
-        changes.filter(|change| change.waits() && change.state.name() == name).count()
-    };
-    let conflicts = number("conflict");
-    let parts = [
-        (number("held-back"), "held back"),
-        (conflicts, if conflicts == 1 { "conflict" } else { "conflicts" }),
-        (number("failed"), "failed"),
-        (number("waiting"), "to review"),
-    ];
-    let parts = parts.iter().filter(|(number, _)| *number > 0);
-    parts.map(|(number, what)| format!("{number} {what}")).collect::<Vec<_>>().join(", ")
+    let changes = record.roots.iter().flat_map(|root| &root.changes);
+    Counts::of(changes.filter(|change| change.waits())).to_string()
 }
 
 /// The changes of one command, a line for each.

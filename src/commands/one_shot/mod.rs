@@ -94,9 +94,12 @@ pub(crate) fn execute(
         notes.for_each(|note| ui::note(note));
     }
     let claim = claim(context, request, manner, &prepared)?;
-    let settled = prepared.views.as_ref().map(|views| views.settle(&prepared.docker)).unwrap_or_default();
+    let settled =
+        views::settle(context, &prepared.docker, &prepared.data, &prepared.specification.seen.project);
     if !manner.silent {
-        settled.iter().for_each(|line| ui::warn(line));
+        for line in settled {
+            ui::warn(&line);
+        }
     }
     let (started_at, began) = (SystemTime::now(), std::time::Instant::now());
     let done = attempts(context, request, manner, prepared, &claim, inbox);

@@ -54,6 +54,8 @@ pub(crate) struct Prepared {
     pub(super) views: Option<Views>,
     /// Its image, as the daemon had it before the start.
     pub(super) image: Found,
+    /// Where we keep what is to stay.
+    pub(super) data: PathBuf,
     /// Where we keep what concerns this daemon.
     pub(super) state: PathBuf,
     /// The use of the isolated network.
@@ -167,6 +169,7 @@ pub(super) fn prepare(
         environment,
         image,
         guard: error::or_kind(guard::file(context.environment.cache.as_deref()), Kind::Settings)?,
+        data: data.to_owned(),
         state,
         network,
         checked: plan.words[..options].to_vec(),

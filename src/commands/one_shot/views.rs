@@ -18,7 +18,7 @@ use crate::docker::local::Local;
 use crate::error::Error;
 use crate::sandbox::bind;
 use crate::settings::load::Settings;
-use crate::ui::{self, plain, shell_line, shown};
+use crate::ui::{plain, shell_line, shown};
 
 /// How a command writes, and what becomes of that.
 #[derive(Debug)]
@@ -134,27 +134,34 @@ impl Views {
         };
         view.finish(fate, &self.allowed, &self.host)
     }
+}
 
-    /// Finishes what earlier commands in this project have left, whose callers were killed. What there is to say of that.
-    pub(super) fn settle(&self, docker: &Docker) -> Vec<String> {
-        let project = self.wanted.first().map(|wanted| wanted.path.clone()).unwrap_or_default();
-        let earlier = self.store.all().into_iter().filter(|(_, record)| record.project == project);
-        earlier.filter_map(|(id, record)| self.settle_one(docker, &id, &record)).collect()
-    }
+/// Finishes what earlier commands in `project` have left whose callers were killed, of the changes below `data`. What there is to
+/// say of that.
+pub(super) fn settle(context: &Context, docker: &Docker, data: &Path, project: &Path) -> Vec<String> {
+    let store = Store::new(data);
+    let earlier = store.all().into_iter().filter(|(_, record)| record.project == project);
+    earlier.filter_map(|(id, record)| settle_one(context, docker, &store, &id, &record)).collect()
+}
 
-    fn settle_one(&self, docker: &Docker, id: &str, record: &Record) -> Option<String> {
-        let command = &record.command;
-        match interrupted::finish(&self.store, (id, record), docker, &self.host) {
-            Err(error) => Some(format!(
-                "`{command}` was interrupted, and its changes wait: {}; to drop them: docker sandbox changes {id} --drop",
-                plain(&format!("{error:#}"))
-            )),
-            Ok(finished) => {
-                let finished = finished?;
-                let rest = "the rest of its changes was applied".to_owned();
-                let left = summary(&finished).or((!finished.changes.is_empty()).then_some(rest))?;
-                Some(format!("`{command}` was interrupted: {left}"))
-            }
+fn settle_one(
+    context: &Context,
+    docker: &Docker,
+    store: &Store,
+    id: &str,
+    record: &Record,
+) -> Option<String> {
+    let command = &record.command;
+    match interrupted::finish(store, (id, record), docker, &Host::of(context)) {
+        Err(error) => Some(format!(
+            "`{command}` was interrupted, and its changes wait: {}; to drop them: docker sandbox changes {id} --drop",
+            plain(&format!("{error:#}"))
+        )),
+        Ok(finished) => {
+            let finished = finished?;
+            let rest = "the rest of its changes was applied".to_owned();
+            let left = summary(&finished).or((!finished.changes.is_empty()).then_some(rest))?;
+            Some(format!("`{command}` was interrupted: {left}"))
         }
     }
 }
@@ -175,22 +182,10 @@ fn no_overlay(user: &User, daemon: &Local<'_>) -> Option<&'static str> {
 
 /// What of a command's changes the host does not have, in a line; `None` if it has all.
 pub(super) fn summary(finished: &Finished) -> Option<String> {
-    let counts = Counts::of(finished.waiting());
-    let parts: Vec<String> = [
-        (counts.wanted, "to review"),
-        (counts.held, "held back"),
-        (counts.conflicts, "in conflict with the host's"),
-        (counts.failed, "not possible on the host"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
-    .collect();
-    let [first, rest @ ..] = parts.as_slice() else { return None };
-    let (first, noun) = (first.as_str(), if first.starts_with("1 ") { "change" } else { "changes" });
-    let (count, what) = first.split_once(' ').unwrap_or((first, ""));
-    let mut line = format!("{count} {noun} {what}");
-    rest.iter().for_each(|part| line.push_str(&format!(", {part}")));
-    line.push_str(&format!("; see, and apply or drop: docker sandbox changes {}", finished.id));
-    Some(ui::plain(&line))
+    let number = finished.waiting().count();
+    let (counts, id) = (Counts::of(finished.waiting()), &finished.id);
+    let noun = if number == 1 { "change" } else { "changes" };
+    (number > 0).then(|| {
+        format!("{number} {noun} not applied: {counts}; see, and apply or drop: docker sandbox changes {id}")
+    })
 }

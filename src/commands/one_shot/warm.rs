@@ -14,7 +14,6 @@ use super::request::Request;
 use super::specification::GRACE;
 use super::views::Views;
 use super::{Manner, arguments};
-use crate::changes::view::View;
 use crate::context::Context;
 use crate::docker::daemon::hex;
 use crate::sandbox::claims::Claim;
@@ -186,8 +185,8 @@ fn make(context: &Context, request: &Request, terminal: bool, prepared: Prepared
     for words in [words, vec!["start".into(), name.clone().into()]] {
         let done = prepared.docker.command(words).answer_within(CREATION)?;
         let Some(done) = done.filter(|done| done.status.success()) else {
-            if minder::removed(&prepared.docker, &name) {
-                view.map(View::drop_all);
+            if let Some(view) = view.filter(|_| minder::removed(&prepared.docker, &name)) {
+                view.drop_all();
             }
             return Ok(false);
         };
