@@ -98,7 +98,7 @@ fn look(
     if made.is_empty() {
         // Nothing was made: the image, the arguments, or a runtime that is gone since.
         let gone = start.remembered && !ask::runtimes(docker, LIMIT).ok()?.contains_key(start.runtime);
-        return gone.then(|| failures::recognise("unknown or invalid runtime name: runsc")).flatten();
+        return gone.then(|| failures::named("not-registered")).flatten();
     }
     for container in made {
         let said = said_of(docker, container);
@@ -179,13 +179,13 @@ fn by_registration(
 ) -> Option<&'static Failure> {
     let (runtime, binary) = registered(context, docker, start.runtime)?;
     let Some(binary) = binary else {
-        return failures::recognise("fork/exec : no such file: log.json");
+        return failures::named("path-missing");
     };
     let args = runtime.runtime_args.as_deref().unwrap_or_default();
     if arguments::platform(args).as_deref() == Some("kvm") {
         return reproduce(docker, start, stop);
     }
     let complaint = binary.complaint(args)?;
-    let code = if complaint.contains("flag") && complaint.contains("not defined") { 2 } else { 128 };
-    failures::recognise(&format!("log.json did not terminate successfully: exit status {code}"))
+    let is_unknown = complaint.contains("flag") && complaint.contains("not defined");
+    failures::named(if is_unknown { "unknown-flag" } else { "contradictory-flags" })
 }

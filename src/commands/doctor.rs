@@ -110,7 +110,12 @@ fn summary(checks: &[Check], verdict: Verdict, quick: bool, container: bool) -> 
         Verdict::Healthy => "a sandbox starts, and is gVisor",
         Verdict::Ill => "no sandbox is proven to start",
     };
-    let _ = writeln!(text, "\n{word} ({} checks: {failed} failed, {warned} warnings)", checks.len());
+    let _ = writeln!(
+        text,
+        "\n{word} ({} checks: {failed} failed, {warned} warning{})",
+        checks.len(),
+        if warned == 1 { "" } else { "s" }
+    );
     text
 }
 
@@ -129,7 +134,7 @@ mod tests {
             summary(&checks, Verdict::Ill, false, false),
             "\nFAIL  third\\u{1b}: bad; worse\n      Do this:\n          sudo this\n\
              \nwarn  second: hm\n      Look:\n          look\n\
-             \nno sandbox is proven to start (3 checks: 1 failed, 1 warnings)\n"
+             \nno sandbox is proven to start (3 checks: 1 failed, 1 warning)\n"
         );
     }
 }

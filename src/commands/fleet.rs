@@ -9,11 +9,9 @@ use crate::plugin::stop;
 use crate::sandbox::expiry::Ledger;
 use crate::sandbox::fleet::container::Container;
 use crate::sandbox::fleet::{self, Fleet, Whose};
-use crate::settings::user;
+use crate::settings::load;
 use crate::ui::{self, plain, shown};
 
-/// How long the daemon may take for each answer.
-const LIMIT: Duration = Duration::from_secs(30);
 /// How long the daemon may take to do what it is told to; `stop --time` counts.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -27,13 +25,11 @@ pub(super) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     pub(super) fn new(context: &'a Context) -> anyhow::Result<Self> {
-        let said = context.environment.detect_timeout.as_ref();
-        let limit = said.and_then(|limit| user::parse_duration(&limit.to_string_lossy()).ok());
         Ok(Self {
             context,
             docker: context.docker()?,
             ledger: Ledger::find(context),
-            limit: limit.unwrap_or(LIMIT),
+            limit: load::patience(context)?,
         })
     }
 

@@ -207,6 +207,12 @@ impl Failure {
     }
 }
 
+/// The failure of this `id`; `None` if there is none.
+#[must_use]
+pub fn named(id: &str) -> Option<&'static Failure> {
+    CATALOGUE.iter().find(|failure| failure.id == id)
+}
+
 /// The failure that `text`, Docker's error message, tells of.
 #[must_use]
 pub fn recognise(text: &str) -> Option<&'static Failure> {
@@ -222,6 +228,7 @@ mod tests {
     #[test]
     fn each_text_of_the_catalogue_is_recognised_as_its_own_failure() {
         for failure in CATALOGUE {
+            assert_eq!(named(failure.id).map(|named| named.id), Some(failure.id));
             for texts in failure.texts {
                 let message = format!("docker: Error response from daemon: {}", texts.join(" … "));
                 assert_eq!(recognise(&message).map(|seen| seen.id), Some(failure.id), "{message}");

@@ -84,13 +84,11 @@ pub fn survey(context: &Context, ours: &Ours) -> anyhow::Result<Settings> {
         Some(path) => Some(Sourced { value: audit_file(context, &path)?, origin: user_origin("audit") }),
         None => None,
     };
-    let detect_timeout = match detect_timeout(context, ours)? {
-        Some(said) => said,
-        None => match user.detect_timeout {
-            Some(value) => Sourced { value, origin: user_origin("detect-timeout") },
-            None => Sourced { value: DETECT_TIMEOUT, origin: Origin::Default },
-        },
-    };
+    let detect_timeout = detect_timeout(
+        context,
+        ours,
+        user.detect_timeout.map(|value| (value, user_origin("detect-timeout"))),
+    )?;
     let mut exceptions = Exceptions::default();
     exceptions.of_flags(&ours.allow, &ours.quiet)?;
     let of_user = |ids: Option<Vec<&'static str>>, key| {
@@ -169,11 +167,32 @@ fn parse_mode(value: &OsStr) -> Result<Mode, String> {
     value.to_string_lossy().parse()
 }
 
-fn detect_timeout(context: &Context, ours: &Ours) -> anyhow::Result<Option<Sourced<Duration>>> {
+/// How long the daemon may take to answer a command that starts nothing.
+///
+/// # Errors
+/// The environment variable or `config.json` cannot be read.
+pub fn patience(context: &Context) -> anyhow::Result<Duration> {
+    let config_json = context.config_json();
+    let user = match &config_json {
+        Some(path) => UserSettings::of(&ConfigFile::read(path)?, path)?.detect_timeout,
+        None => None,
+    };
+    let user = user.map(|value| (value, Origin::User(config_json.unwrap_or_default(), "detect-timeout")));
+    Ok(detect_timeout(context, &Ours::default(), user)?.value)
+}
+
+fn detect_timeout(
+    context: &Context,
+    ours: &Ours,
+    user: Option<(Duration, Origin)>,
+) -> anyhow::Result<Sourced<Duration>> {
     let flag = ours.detect_timeout.as_ref().map(|value| (value, Origin::Flag("--detect-timeout".into())));
     let variable = context.environment.detect_timeout.as_ref();
     let variable = variable.map(|value| (value, Origin::Environment("DOCKER_SANDBOX_DETECT_TIMEOUT")));
-    let Some((value, origin)) = flag.or(variable) else { return Ok(None) };
+    let Some((value, origin)) = flag.or(variable) else {
+        let (value, origin) = user.unwrap_or((DETECT_TIMEOUT, Origin::Default));
+        return Ok(Sourced { value, origin });
+    };
     let value = user::parse_duration(&value.to_string_lossy()).map_err(|problem| {
         let example = match origin {
             Origin::Environment(name) => format!("export {name}=30s"),
@@ -181,7 +200,7 @@ fn detect_timeout(context: &Context, ours: &Ours) -> anyhow::Result<Option<Sourc
         };
         Error::new(format!("{origin}: {problem}")).hint("for example:", example)
     })?;
-    Ok(Some(Sourced { value, origin }))
+    Ok(Sourced { value, origin })
 }
 
 /// `~/` is the home folder; anything else must be absolute, or each folder would get its own log.

@@ -143,3 +143,21 @@ hint: correct it:
 
 "#]]);
 }
+
+#[test]
+fn commands_over_containers_take_the_limit_from_the_same_sources() {
+    let mut test = TestEnvironment::new();
+    test.hangs("ps", false);
+    test.user("{\"detect-timeout\": \"300ms\"}");
+    for line in ["ls", "prune --force"] {
+        let seen = test.docker(&format!("sandbox {line}"));
+        assert!(seen.stderr.contains("did not answer within 300ms"), "{line}: {}", seen.text());
+    }
+    test.set("DOCKER_SANDBOX_DETECT_TIMEOUT", "soon");
+    for line in ["ls", "rm x", "stop x", "prune --force"] {
+        let seen = test.docker(&format!("sandbox {line}"));
+        assert_eq!(seen.code, Some(1), "{line}: {}", seen.text());
+        assert!(seen.stderr.contains("DOCKER_SANDBOX_DETECT_TIMEOUT"), "{line}: {}", seen.text());
+        assert!(!seen.text().contains("docker was called"), "{line}: {}", seen.text());
+    }
+}
