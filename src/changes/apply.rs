@@ -1,6 +1,7 @@
 //! The changes that are wanted onto the host, each one in a single step of the file system. Whoever is killed in between can start
 //! again with the same list: a file that has left the view is where it belongs.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -68,18 +69,21 @@ pub(crate) fn settle_directories(changes: &mut [Change]) {
             above.push((change.path.clone(), change.state.clone()));
         }
     }
-    // Behind what was in it stands the directory, or what replaces it.
-    let mut kept: Vec<(PathBuf, State)> = Vec::new();
+    // Behind what was in it stands the directory, or what replaces it. What keeps something, by its path: all above it too.
+    let mut kept: HashMap<PathBuf, State> = HashMap::new();
     for change in changes.iter_mut() {
         if change.state == State::Wanted
-            && let Some((_, state)) = kept.iter().find(|(path, _)| path.starts_with(&change.path))
+            && let Some(state) = kept.get(&change.path)
             && (change.kind == Kind::Removed || !change.is_directory())
         {
             change.state = state.clone();
         }
         if change.kind == Kind::Removed && change.state.is_kept() {
-            kept.retain(|(path, _)| !path.starts_with(&change.path));
-            kept.push((change.path.clone(), change.state.clone()));
+            for above in change.path.ancestors() {
+                if kept.insert(above.to_owned(), change.state.clone()).is_some() {
+                    break;
+                }
+            }
         }
     }
 }

@@ -127,8 +127,13 @@ impl Judge<'_> {
         let mut reached = PathBuf::new();
         for name in &target {
             reached.push(name);
-            let is_link =
-                self.result.find(&reached).is_some_and(|(_, stat)| file_type(&stat) == FileType::Symlink);
+            let is_symlink = |stat: Stat| file_type(&stat) == FileType::Symlink;
+            let is_link = self.result.find(&reached).is_some_and(|(_, stat)| is_symlink(stat));
+            // The host's own stays where what is to replace it is held back.
+            let stays = !is_link && self.result.host.stat(&reached).ok().flatten().is_some_and(is_symlink);
+            if stays {
+                return true;
+            }
             if is_link && (links == 0 || reached != target || self.leads_out(&reached, links - 1)) {
                 return true;
             }

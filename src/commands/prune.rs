@@ -164,7 +164,8 @@ fn short(id: &str) -> String {
 
 /// How many of each; volumes only if there are some.
 fn told(counts: &[(usize, &str)]) -> String {
-    let counts = counts.iter().filter(|(number, what)| *number > 0 || matches!(*what, "container" | "network"));
+    let counts =
+        counts.iter().filter(|(number, what)| *number > 0 || matches!(*what, "container" | "network"));
     let counts: Vec<String> = counts.map(|(number, what)| counted(*number, what)).collect();
     match counts.split_last() {
         Some((last, [first])) => format!("{first} and {last}"),

@@ -101,7 +101,14 @@ impl<'a> Git<'a> {
     /// The allow-list: `path` is relative to the git directory `directory`.
     fn rule_inside(&mut self, change: &Change, directory: &Path, path: &Path) -> Option<&'static str> {
         let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
-        let names = names.unwrap_or_default();
+        let Some(names) = names.filter(|names| !names.iter().any(|name| name.contains(char::is_control)))
+        else {
+            return Some(rules::GIT_CONFIG);
+        };
+        // Somebody may be in there, for whom git would look no further.
+        if names.iter().any(|name| is_called_git(name.as_ref())) {
+            return Some(rules::GIT_DIRECTORY);
+        }
         if change.node == Node::Directory {
             let known = matches!(names[..], [] | ["refs" | "logs", ..] | ["objects"] | ["objects", "pack"])
                 || matches!(names[..], ["objects", fan] if is_hex(fan, &[2]));
@@ -121,12 +128,14 @@ impl<'a> Git<'a> {
         let content = || self.result.view.content(&change.path, MAX_TEXT);
         let removed = change.kind == Kind::Removed;
         let allowed = match names[..] {
-            ["refs", .., name] => {
-                !is_locked(name) && (removed || content().is_some_and(|text| is_reference(&text)))
+            ["refs", _, ..] => {
+                let is_named = is_reference_name(&names.join("/"));
+                is_named && (removed || content().is_some_and(|text| is_reference(&text)))
             }
             ["packed-refs"] => removed || content().is_some_and(|text| is_packed_references(&text)),
             ["HEAD"] => !removed && content().is_some_and(|text| is_reference(&text)),
-            ["logs", .., name] => !is_locked(name),
+            ["logs", "HEAD"] => true,
+            ["logs", ref rest @ ..] => is_reference_name(&rest.join("/")),
             ["ORIG_HEAD" | "FETCH_HEAD" | "COMMIT_EDITMSG"] => true,
             [name] if name.starts_with("MERGE_") => !is_locked(name),
             ["index"] => return self.index_rule(change, directory),

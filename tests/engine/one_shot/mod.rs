@@ -17,4 +17,5 @@ mod surroundings;
 mod terminal;
 mod turns;
 
-use place::{ENGINES, Place, Seen};
+use place::Seen;
+pub(crate) use place::{ENGINES, Place};
