@@ -288,14 +288,13 @@ impl Project {
     /// Once all is applied, nothing is left of any command.
     #[track_caller]
     pub(super) fn assert_nothing_left(&self) {
-        wait_until("views of commands are gone", || self.views().is_empty());
-        let ours = self.place.scenario.home().to_str().unwrap().to_owned();
+        self.place.wait_until_over();
+        assert_eq!(self.views(), [""; 0]);
+        let home = self.place.scenario.home().to_str().unwrap();
         let volumes = self.place.scenario.ask(&["volume", "ls", "--quiet"]);
-        for volume in volumes.lines() {
-            let words = ["volume", "inspect", "--format", "{{json .Options}}", volume];
-            let options = self.place.scenario.ask(&words);
-            let waits = !self.place.spares().is_empty();
-            assert!(!options.contains(&ours) || waits, "{volume}: {options}");
-        }
+        let options =
+            |volume| self.place.scenario.ask(&["volume", "inspect", "--format={{json .Options}}", volume]);
+        let ours = volumes.lines().map(options).filter(|options| options.contains(home)).count();
+        assert!(ours <= self.place.spares().len(), "{ours} volumes of ours");
     }
 }
