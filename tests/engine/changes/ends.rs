@@ -210,7 +210,7 @@ fn a_line_is_printed_only_where_something_waits() {
     for engine in ENGINES {
         let place = Place::on(engine);
         place.scenario.write("work/file", "old\n");
-        let quiet = ["--write", "--", "sh", "-c", "echo new >file; mkdir made; rm -f none; echo out"];
+        let quiet = ["--write", "--", "sh", "-c", "echo new >file; mkdir -p made; rm -f none; echo out"];
         place.run(&quiet).exits(0).prints("out\n").quietly();
         let outcome = place
             .run(&["--write", "--", "sh", "-c", "echo x >.envrc; ln -s /etc p; echo y >file"])

@@ -1,1 +1,101 @@
-//! x
+//! What commands leave to whoever reads it: names, depths and sizes that nobody expects.
+
+use super::Project;
+use super::project::differences;
+use crate::one_shot::ENGINES;
+use crate::stage::IMAGE;
+
+#[test]
+fn no_name_and_no_depth_keeps_the_rest_from_being_judged() {
+    let script = r#"
+        exec 2>/dev/null
+        i=0; while [ $i -lt 300 ]; do printf 'x' >"n$(printf "\\$(printf %03o $((i % 255 + 1)))")$i"; i=$((i+1)); done
+        : >"$(printf '\033]0;title\007')"; : >'$(touch planted)'; : >'-rf'; : >'--'; : >' '; : >'%41%zz'; mkdir '...'; : >'.../..'
+        : >"$(printf 'v%0254d' 0)"; printf 'a\nb' >"$(printf '\n')"; mkdir -p x/y/z; chmod 0 x/y; mkdir locked; chmod 300 locked
+        mkdir -p deep; cd deep; i=0; while [ $i -lt 60 ]; do mkdir d$i; cd d$i; echo $i >file; i=$((i+1)); done; echo end
+    "#;
+    for engine in ENGINES {
+        let project = Project::on(engine);
+        project.both_ways(
+            |project| project.repository(""),
+            &["--write", "--", "sh", "-c", script],
+            |project, run, _| {
+                assert_eq!(run.out(), "end\n", "{}", run.outcome);
+                let after = project.snapshot();
+                assert!(after.len() > 420, "{}: {:#?}", after.len(), run.states(&project.root()));
+                assert!(project.path("$(touch planted)").exists() && !project.path("planted").exists());
+                assert_eq!(run.kinds(), ["applied"]);
+                project.use_repository("");
+            },
+        );
+        // What it says of that to a terminal is harmless.
+        let script =
+            r#": >"$(printf '\033]0;title\007')"; ln -s / "$(printf 'a\033[31m\nb')"; echo x >.envrc"#;
+        let outcome = project.place.run(&["--write", "--", "sh", "-c", script]).exits(0).prints("");
+        assert!(!outcome.stderr.contains(&0x1b) && outcome.err().lines().count() == 1, "{outcome}");
+        project.place.wait_until_over();
+    }
+}
+
+/// Deeper than a path is long, and than there are file descriptors.
+#[test]
+fn what_is_too_deep_to_be_read_leaves_the_host_as_it_is_and_can_be_removed() {
+    for engine in ENGINES {
+        let project = Project::on(engine);
+        project.write("file", "old\n");
+        let script =
+            "i=0; while [ $i -lt 3000 ]; do mkdir aaaa && cd aaaa || break; i=$((i+1)); done; echo done";
+        let (before, outside) = (project.snapshot(), project.outside());
+        let words = ["--write", "--timeout=2m", "--", "sh", "-c", script];
+        let outcome = project.place.run(&words);
+        assert!(outcome.out().contains("done") && !outcome.err().contains("panicked"), "{outcome}");
+        let changed = differences(&project.snapshot(), &before);
+        assert!(changed.len() < 2, "{}: {outcome}", changed.len());
+        assert!(differences(&project.outside(), &outside).is_empty());
+        // The next command is none the worse for it.
+        let next = project.place.run(&["--write", "--", "sh", "-c", "echo new >file"]).exits(0);
+        assert_eq!(std::fs::read_to_string(project.path("file")).unwrap(), "new\n", "{outcome}{next}");
+        project.place.wait_until_over();
+    }
+}
+
+#[test]
+fn a_git_directory_that_is_replaced_stays() {
+    let scripts = [
+        "rm -rf .git; ln -s ../target .git",
+        "mv .git x; mkdir .git; cp -r x/. .git; echo evil >.git/config",
+        "rm -rf .git; echo 'gitdir: ../target' >.git",
+        "rm -rf .git/objects; ln -s ../../target/objects .git/objects",
+        "rm -rf .git/refs; ln -s ../../target/refs .git/refs; rm .git/HEAD; ln -s ../../target/HEAD .git/HEAD",
+        "rm -rf .git; mkdir -p objects refs; echo 'ref: refs/heads/main' >HEAD; echo evil >config",
+        "for file in $(find .git -type f); do rm $file; ln -s /etc/passwd $file; done",
+        "for file in $(find .git -type f); do rm $file; mkfifo $file; done; rm -rf .git/logs; mkfifo .git/logs",
+    ];
+    for engine in ENGINES {
+        let project = Project::on(engine);
+        for script in scripts {
+            project.empty();
+            project.repository("");
+            project.git("", &["pack-refs", "--all"]);
+            let before = project.snapshot();
+            let (outside, script) = (project.outside(), format!("{{ {script}; }} 2>/dev/null"));
+            let run = project.run(&["--", "sh", "-c", &script]);
+            // History may be lost: a command may remove what it can change. What makes it a repository stays.
+            let history = ["logs", "refs", "packed-refs", "COMMIT_EDITMSG", "ORIG_HEAD"];
+            let mut changed = differences(&project.snapshot(), &before);
+            changed.retain(|path| {
+                let inside = path.strip_prefix(".git").ok();
+                !inside.is_some_and(|inside| history.iter().any(|name| inside.starts_with(name)))
+                    && ![".git", "x", "refs", "objects"].iter().any(|name| path.as_os_str() == *name)
+            });
+            let in_x = |path: &std::path::PathBuf| path.starts_with("x");
+            assert!(changed.iter().all(in_x), "{script}: {changed:?}: {:#?}", run.states(&project.root()));
+            assert!(differences(&project.outside(), &outside).is_empty(), "{script}");
+            let kind = std::fs::symlink_metadata(project.path(".git")).unwrap();
+            assert!(kind.is_dir(), "{script}");
+            project.use_repository("");
+        }
+        project.place.wait_until_over();
+    }
+    let _ = IMAGE;
+}

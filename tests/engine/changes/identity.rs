@@ -32,6 +32,7 @@ fn a_private_repository_is_read_and_written_by_its_owner() {
         let scenario = Scenario::on(engine).owned_by(user);
         let project = Project::at(Place::of(scenario, &[]));
         let home = project.place.scenario.home().to_owned();
+        chown(project.root(), Some(0), Some(0)).unwrap();
         project.repository("");
         project.write("private/file", "private\n");
         project.git("", &["add", "."]);

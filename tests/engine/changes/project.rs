@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::one_shot::Place;
-use crate::stage::{Io, Outcome, wait_until};
+use crate::stage::{Io, Outcome};
 
 /// The host's git: a user, and nothing that is started.
 const GITCONFIG: &str = "[user]\n\tname = a\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n";

@@ -1,7 +1,6 @@
 //! Generated sequences of operations: what is applied is what the command left, and the host outside stays as it was.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::Project;
 use super::project::{Snapshot, differences};
@@ -39,7 +38,8 @@ fn script(random: &mut Random) -> String {
             2 => format!("mkdir -p {one}"),
             3 => format!("rm -rf {one}"),
             4 => format!("mv {one} {other}"),
-            5 => format!("ln -s {other} {one}"),
+            // What leads through other links is held back.
+            5 => format!("ln -s t {one}"),
             6 => format!("ln {other} {one}"),
             7 => format!("[ -L {one} ] || chmod {mode} {one}"),
             _ => format!("rm -rf {one}; mkdir {one} && echo {at} >{one}/{}", NAMES[at % NAMES.len()]),
@@ -83,8 +83,7 @@ fn what_is_applied_is_what_the_command_left() {
             let script = script(&mut Random(seed * 0x9e37_79b9));
             project.empty();
             prepare(&project);
-            // Links that lead through others are held back otherwise.
-            let words = ["--warm=1", "--allow=link-outside", "--", "sh", "-c", &script];
+            let words = ["--warm=1", "--", "sh", "-c", &script];
             let run = project.run(&words);
             let left = listing(&project.snapshot());
             assert_eq!(left, run.out(), "{seed}: {script}\n{:#?}", run.states(&project.root()));
@@ -92,6 +91,5 @@ fn what_is_applied_is_what_the_command_left() {
             assert!(differences(&project.outside(), &outside).is_empty(), "{seed}: {script}");
         }
         project.assert_nothing_left();
-        assert!(Path::new(&project.root()).exists());
     }
 }
