@@ -36,9 +36,9 @@ impl Scan<'_> {
     /// What is in the directory `path` of the upper directory; the host has that directory too if it is `merged`.
     fn directory(&mut self, path: &Path, merged: bool) -> anyhow::Result<()> {
         let unreadable = || format!("cannot read {}", shown(self.upper.path().join(path)));
-        let parent = self.upper.directory(path).with_context(unreadable)?;
-        let names = match self.upper.names(path) {
-            Err(Errno::ACCESS) => {
+        let names = if tree::is_too_deep(path) { Err(Errno::NAMETOOLONG) } else { self.upper.names(path) };
+        let names = match names {
+            Err(Errno::ACCESS | Errno::NAMETOOLONG) => {
                 let kind = if merged { Kind::Modified } else { Kind::Added };
                 self.found.retain(|change| change.path != path);
                 self.found.push(Change::unreadable(path.to_owned(), kind));
@@ -46,6 +46,7 @@ impl Scan<'_> {
             }
             names => names.with_context(unreadable)?,
         };
+        let parent = self.upper.directory(path).with_context(unreadable)?;
         for name in names {
             let stat = tree::stat_at(&parent, &name).with_context(unreadable)?;
             let path = path.join(&name);
@@ -127,6 +128,10 @@ impl Scan<'_> {
     }
 
     fn removed_below(&mut self, path: &Path) -> anyhow::Result<()> {
+        if tree::is_too_deep(path) {
+            // It stays, and so do those that it is in.
+            return Ok(());
+        }
         for name in self.names_below(path)? {
             let inner = path.join(name);
             if let Some(below) = self.stat_below(&inner)? {

@@ -60,7 +60,9 @@ fn a_private_repository_is_read_and_written_by_its_owner() {
             (expected.into(), "".into())
         );
         let script = "umask 077; echo new >private/new; mkdir dir; echo x >dir/x; git add . && git -c user.name=a -c user.email=a@b commit -qm inside; git status --short";
-        let outcome = project.place.run(&["--write", &image, "--", "sh", "-c", script]).exits(0).quietly();
+        let run = project.run(&[&image, "--", "sh", "-c", script]);
+        let (outcome, states) = (&run.outcome, run.states(&project.root()));
+        assert_eq!(run.kinds(), ["applied"], "{states:#?}");
         for path in ["private/new", "dir", "dir/x", ".git/refs/heads/main"] {
             let about = project.path(path).metadata().unwrap();
             let mode = if about.is_dir() { 0o700 } else { 0o600 };

