@@ -57,6 +57,9 @@ impl Judge<'_> {
                 decided.push(change);
                 continue;
             }
+            if self.git.is_touched(&change) {
+                continue;
+            }
             if let Some(applied) = self.git.branch_keys(&change) {
                 decided.push(applied);
             }
@@ -103,8 +106,11 @@ impl Judge<'_> {
         let now = self.result.host.stat(&change.path).ok().flatten();
         match (change.kind, &now) {
             (Kind::Added, None) if !change.is_directory() => {
-                let copied_up = self.is_copied_up(&change.path);
-                self.baseline.was_removed(&change.path, self.result.host, copied_up)
+                let parent = change.path.parent().unwrap_or(Path::new(""));
+                let was_there = self.is_copied_up(&change.path)
+                    // The command made the directory, so nothing has been there.
+                    && (self.is_copied_up(parent) || self.result.host.stat(parent).ok().flatten().is_some());
+                self.baseline.was_removed(&change.path, self.result.host, was_there)
             }
             (Kind::Modified, None) => !change.is_directory(),
             (Kind::Added | Kind::Removed, None) => false,
@@ -127,13 +133,8 @@ impl Judge<'_> {
         let mut reached = PathBuf::new();
         for name in &target {
             reached.push(name);
-            let is_symlink = |stat: Stat| file_type(&stat) == FileType::Symlink;
-            let is_link = self.result.find(&reached).is_some_and(|(_, stat)| is_symlink(stat));
-            // The host's own stays where what is to replace it is held back.
-            let stays = !is_link && self.result.host.stat(&reached).ok().flatten().is_some_and(is_symlink);
-            if stays {
-                return true;
-            }
+            let is_link =
+                self.result.find(&reached).is_some_and(|(_, stat)| file_type(&stat) == FileType::Symlink);
             if is_link && (links == 0 || reached != target || self.leads_out(&reached, links - 1)) {
                 return true;
             }

@@ -164,12 +164,20 @@ pub(crate) fn is_same(
         FileType::Symlink => Ok(left.link_target(path)? == right.link_target(path)?),
         FileType::RegularFile if modified_at(in_left) == modified_at(in_right) => {
             // The command chooses the modification time.
-            match (left.file(path), right.file(path)) {
-                (Ok(left), Ok(right)) => {
-                    same_content(left, right).with_context(|| format!("cannot compare {}", shown(path)))
-                }
-                _ => Ok(false),
-            }
+            has_same_content(left, right, path)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether two regular files have the same content.
+///
+/// # Errors
+/// One of them cannot be read.
+pub(crate) fn has_same_content(left: &Tree, right: &Tree, path: &Path) -> anyhow::Result<bool> {
+    match (left.file(path), right.file(path)) {
+        (Ok(left), Ok(right)) => {
+            same_content(left, right).with_context(|| format!("cannot compare {}", shown(path)))
         }
         _ => Ok(false),
     }

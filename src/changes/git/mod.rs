@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::judge::Result;
 use super::tree::Tree;
-use super::{Change, Kind, Node, State, rules};
+use super::{Change, Kind, Node, State, overlay, rules};
 pub(crate) use config::{Keys, has as has_keys, set as set_keys};
 pub(crate) use program::Program;
 
@@ -189,6 +189,22 @@ impl<'a> Git<'a> {
         let keys = self.config_verdict(change)?.keys.clone();
         let applied = Change { state: State::Wanted, plain: false, ..change.clone() };
         (!keys.is_empty()).then_some(Change { keys: Some(keys), ..applied })
+    }
+
+    /// Whether `change` is of an object's time alone: git sets it where it would write the object once more.
+    pub(crate) fn is_touched(&mut self, change: &Change) -> bool {
+        let Area::Inside(_, path) = self.area(&change.path, change.is_directory()) else { return false };
+        let is_object =
+            path.starts_with("objects") && change.kind == Kind::Modified && change.node == Node::File;
+        let both = is_object.then(|| {
+            Some((self.result.view.stat(&change.path).ok()??, self.result.host.stat(&change.path).ok()??))
+        });
+        both.flatten().is_some_and(|(view, host)| {
+            let same_kind = view.st_mode == host.st_mode && view.st_size == host.st_size;
+            same_kind
+                && overlay::has_same_content(self.result.view, self.result.host, &change.path)
+                    .unwrap_or(false)
+        })
     }
 
     /// Whether the keys that may be set are all that a change is about.

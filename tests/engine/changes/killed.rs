@@ -1,1 +1,121 @@
-//! x
+//! Whatever kills us while changes are applied, no file of the project is half there, and the next command goes on.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+
+use rustix::process::Signal;
+
+use super::Project;
+use super::project::{Entry, Snapshot, differences};
+use crate::one_shot::ENGINES;
+use crate::stage::Io;
+
+/// What applying asks of the kernel that is seen afterwards.
+const CALLS: &str = "rename,renameat,renameat2,unlinkat,mkdirat,fchmodat,fchmodat2,chmod,fchmod,lremovexattr,utimensat,copy_file_range,fchownat,ftruncate,symlinkat";
+
+const SCRIPT: &str = "echo new >file; rm gone; rm -r directory; echo now a file >directory; rm swapped; mkdir swapped; echo in >swapped/x; mkdir -p a/b; \
+    echo x >a/b/c; chmod 700 mode; ln -s file link; mv renamed elsewhere; echo evil >.envrc; echo y >a/.envrc";
+
+fn prepare(project: &Project) {
+    project.empty();
+    for path in ["file", "gone", "directory/file", "swapped", "mode/file", "renamed"] {
+        project.write(path, &format!("old {path}\n"));
+    }
+}
+
+fn timeless(snapshot: Snapshot) -> Snapshot {
+    let entry = |(path, (mode, ids, _, content)): (PathBuf, Entry)| (path, (mode, ids, (0, 0), content));
+    snapshot.into_iter().map(entry).collect()
+}
+
+/// Runs the command, and kills us at the `number`th of those calls that is made by our main process after the command has
+/// ended; whether that came to be.
+fn killed_at(project: &Project, number: usize) -> bool {
+    let scenario = &project.place.scenario;
+    let home = scenario.home();
+    let inject = format!("inject={CALLS}:signal=SIGKILL:when={number}");
+    let output = std::process::Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}"), "-e", &inject])
+        .arg(home.join("bin/docker-sandbox"))
+        .args(["do", "--write", "--", "sh", "-c", SCRIPT])
+        .current_dir(project.root())
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", home.join("bin").display()))
+        .env("HOME", home)
+        .env("DOCKER_CONFIG", home.join(".docker"))
+        .env("XDG_CACHE_HOME", home.join("cache"))
+        .env("XDG_DATA_HOME", home.join("data"))
+        .env("DOCKER_HOST", scenario.engine.host())
+        .output()
+        .unwrap_or_else(|error| panic!("strace: {error}; ./test.sh installs it"));
+    let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
+    assert!(killed || output.status.success(), "{number}: {output:?}");
+    killed
+}
+
+#[test]
+fn a_kill_at_every_change_on_the_disk_leaves_whole_files_and_the_next_command_goes_on() {
+    let project = Project::on("trixie");
+    prepare(&project);
+    let before = timeless(project.snapshot());
+    project.place.run(&["--write", "--", "sh", "-c", SCRIPT]).exits(0);
+    let after = timeless(project.snapshot());
+    let outside = project.outside();
+    let changed: BTreeSet<PathBuf> = differences(&after, &before).into_iter().collect();
+    let mut seen = BTreeSet::new();
+    for number in 1.. {
+        assert!(number < 120, "it does not end");
+        prepare(&project);
+        if !killed_at(&project, number) {
+            break;
+        }
+        let now = timeless(project.snapshot());
+        for path in differences(&now, &before) {
+            let ours = path.to_string_lossy().contains(".docker-sandbox");
+            // Something else may be on its way to it: nothing, or a directory of which the mode is not yet the last one.
+            let whole = now.get(&path).is_none_or(|entry| {
+                let is = |other: Option<&Entry>| other.is_some_and(|other| other.3 == entry.3);
+                is(after.get(&path)) || is(before.get(&path)) || entry.0 & 0o170_000 == 0o040_000
+            });
+            assert!(ours || whole && changed.contains(&path), "{number}: {}", path.display());
+        }
+        seen.insert(differences(&now, &before));
+        // Each time there is either all of it, or a line that says what is left.
+        project.place.wait_until_gone();
+        let next = project.place.run(&["--write", "--", "true"]).exits(0);
+        let settled = timeless(project.snapshot());
+        let (done, untouched) = (differences(&settled, &after), differences(&settled, &before));
+        assert!(done.is_empty() || untouched.is_empty(), "{number}: {done:?}, {untouched:?}: {next}");
+        let said = next.err().contains("was interrupted: ");
+        assert!(!done.is_empty() || said || seen.len() < 2, "{number}: {next}");
+        assert!(untouched.is_empty() || done.is_empty());
+        project.assert_none_of_ours();
+        assert!(differences(&project.outside(), &outside).is_empty(), "{number}");
+    }
+    assert!(seen.len() > 8, "{seen:?}");
+}
+
+#[test]
+fn a_command_that_lost_its_caller_has_its_changes_wait() {
+    for engine in ENGINES {
+        let project = Project::on(engine);
+        prepare(&project);
+        let before = project.snapshot();
+        let mut running = project
+            .place
+            .start(&["--write", "--", "sh", "-c", &format!("{SCRIPT}; echo ready; sleep 600")], Io::Pipes);
+        running.wait_for("ready");
+        running.signal(Signal::KILL);
+        running.end();
+        project.place.wait_until_gone();
+        assert!(differences(&project.snapshot(), &before).is_empty());
+        let next = project.place.run(&["--write", "--", "cat", "file"]).exits(0).prints("old file\n");
+        next.says("was interrupted: ").says(" to review").says("docker sandbox changes ");
+        assert!(differences(&project.snapshot(), &before).is_empty());
+        assert_eq!(project.views().len(), 1);
+        // Once is enough.
+        project.place.run(&["--write", "--", "true"]).exits(0).quietly();
+        project.place.wait_until_gone();
+    }
+}
