@@ -1,7 +1,7 @@
 //! The changes that are wanted onto the host, each one in a single step of the file system. Whoever is killed in between can start
 //! again with the same list: a file that has left the view is where it belongs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::baseline::Baseline;
 use super::files::{self, Place, Replaces};
 use super::tree::{self, Tree};
-use super::{Change, Kind, Node, State, git};
+use super::{Change, Kind, Node, State, git, overlay};
 
 /// From where to where, and in comparison with what.
 #[derive(Debug)]
@@ -51,6 +51,17 @@ pub(crate) fn apply(applying: &Applying<'_>, changes: &mut [Change], mut late: i
     for (path, mode) in modes.into_iter().rev() {
         if let Ok((parent, name)) = applying.host.parent(&path) {
             let _ = rustix::fs::chmodat(&parent, name, mode, AtFlags::empty());
+        }
+    }
+}
+
+/// Removes what somebody who was killed has left beside the files of `changes`, under the name `temporary`.
+pub(crate) fn tidy(host: &Tree, changes: &[Change], temporary: &OsStr) {
+    let parents: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
+    for parent in parents.into_iter().filter_map(|parent| host.directory(parent).ok()) {
+        // A copy, or the empty directory in whose place one came.
+        if rustix::fs::unlinkat(&parent, temporary, AtFlags::empty()).is_err() {
+            let _ = rustix::fs::unlinkat(&parent, temporary, AtFlags::REMOVEDIR);
         }
     }
 }
@@ -189,7 +200,9 @@ impl Applying<'_> {
         let there = self.host.stat(path)?;
         let removed = there.is_none() && kind == Kind::Modified;
         if removed || self.baseline.differs(path, there.as_ref()) {
-            return Ok(State::Conflict);
+            // Somebody was killed who had put a copy there.
+            let same = |there| overlay::is_same(self.view, self.host, path, &stat, &there).unwrap_or(false);
+            return Ok(if there.is_some_and(same) { State::Applied } else { State::Conflict });
         }
         let replaces = match there {
             None => Replaces::Nothing,

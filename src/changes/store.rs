@@ -10,6 +10,7 @@
 //!                  used again instead of being removed
 //! ```
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -220,6 +221,11 @@ impl Entry {
         let directory = self.directory.join(number.to_string()).join(holds.name());
         private_directory(&directory).with_context(|| format!("cannot make {}", shown(&directory)))?;
         Ok(directory)
+    }
+
+    /// What a file is called on the host before it takes its place.
+    pub(crate) fn temporary(&self) -> OsString {
+        format!(".docker-sandbox-{}", self.id).into()
     }
 
     /// What is known of it.

@@ -287,6 +287,9 @@ impl View {
     /// Our directory cannot be written to.
     pub(crate) fn resume(mut self, about: &Host) -> anyhow::Result<Finished> {
         let program = self.program(about);
+        for (root, host) in self.record.roots.iter().zip(&self.hosts) {
+            apply::tidy(host, &root.changes, &self.entry.temporary());
+        }
         self.apply(program.as_ref())?;
         self.settled()
     }
@@ -364,7 +367,7 @@ impl View {
     fn apply(&mut self, program: Option<&Program>) -> anyhow::Result<()> {
         self.record.phase = Phase::Applying;
         self.entry.note(&self.record)?;
-        let temporary = OsString::from(format!(".docker-sandbox-{}", self.entry.id));
+        let temporary = self.entry.temporary();
         for number in 0..self.hosts.len() {
             let (view, baseline) = (self.tree(number)?, self.baseline(number)?);
             let host = &self.hosts[number];
