@@ -183,7 +183,7 @@ pub(crate) fn names_in(directory: &OwnedFd) -> rustix::io::Result<Vec<OsString>>
 }
 
 /// Whether `path`, of a directory, is one that nobody goes into: a command chooses how deep its directories are, and neither the
-/// stack nor a path is without end (PATH_MAX in path_resolution(7): 4096).
+/// stack nor a path is without end (`PATH_MAX` is 4096, limits.h).
 pub(crate) fn is_too_deep(path: &Path) -> bool {
     path.as_os_str().len() > MAX_PATH || path.iter().count() > MAX_DEPTH
 }

@@ -142,7 +142,7 @@ impl View {
             roots: Vec::new(),
         };
         let mut view = Self { entry, record, hosts: Vec::new(), work: Vec::new() };
-        let made = wanted.iter().try_for_each(|wanted| view.add(store, wanted, owner.ids));
+        let made = wanted.iter().try_for_each(|wanted| view.add(store, wanted));
         match made.and_then(|()| view.entry.note(&view.record)) {
             Ok(()) => Ok(view),
             Err(error) => {
@@ -152,7 +152,7 @@ impl View {
         }
     }
 
-    fn add(&mut self, store: &Store, wanted: &Wanted, owner: (u32, u32)) -> anyhow::Result<()> {
+    fn add(&mut self, store: &Store, wanted: &Wanted) -> anyhow::Result<()> {
         let Wanted { path, means, applies } = wanted;
         let unreadable = || format!("cannot read {}", shown(path));
         let host = Tree::open(path).with_context(unreadable)?;
@@ -181,9 +181,7 @@ impl View {
         let stat = host.stat(Path::new("")).with_context(unreadable)?.with_context(unreadable)?;
         rustix::fs::chmodat(CWD, &directory, Mode::from_raw_mode(stat.st_mode & 0o1777), AtFlags::empty())?;
         if rustix::process::geteuid().is_root() {
-            let owned_by_command = stat.st_uid == rustix::process::geteuid().as_raw();
-            let user = if owned_by_command { owner.0 } else { stat.st_uid };
-            let ids = (Some(Uid::from_raw(user)), Some(Gid::from_raw(stat.st_gid)));
+            let ids = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
             rustix::fs::chownat(CWD, &directory, ids.0, ids.1, AtFlags::empty())?;
         }
         self.record.roots.push(root);

@@ -132,7 +132,9 @@ pub(super) fn named_paths(program: &Program, tree: &Path) -> Vec<PathBuf> {
     while let Some(file) = named.files.get(at).filter(|_| at < MAX_FILES).cloned() {
         at += 1;
         for (key, values) in listed(program, &file).filter(|_| file.is_file()).unwrap_or_default() {
-            values.iter().for_each(|value| named.add(Some(&file), &key, value));
+            for value in &values {
+                named.add(Some(&file), &key, value);
+            }
         }
     }
     let common = program.in_directory(tree, &["rev-parse", "--git-common-dir"]);

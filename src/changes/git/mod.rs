@@ -134,9 +134,8 @@ impl<'a> Git<'a> {
             }
             ["packed-refs"] => removed || content().is_some_and(|text| is_packed_references(&text)),
             ["HEAD"] => !removed && content().is_some_and(|text| is_reference(&text)),
-            ["logs", "HEAD"] => true,
+            ["logs", "HEAD"] | ["ORIG_HEAD" | "FETCH_HEAD" | "COMMIT_EDITMSG"] => true,
             ["logs", ref rest @ ..] => is_reference_name(&rest.join("/")),
-            ["ORIG_HEAD" | "FETCH_HEAD" | "COMMIT_EDITMSG"] => true,
             [name] if name.starts_with("MERGE_") => !is_locked(name),
             ["index"] => return self.index_rule(change, directory),
             ["config"] => return self.config_rule(change),

@@ -163,11 +163,11 @@ fn repositories_below_the_working_directory_run_nothing() {
 #[test]
 fn what_the_hosts_configuration_names_in_the_project_stays() {
     let script = script(
-        r#"
+        r"
         for directory in .githooks sub hooks scripts other; do evil $directory/post-commit; evil $directory/pre-commit; done
         for file in .gitconfig conditional on-a-branch includes included; do config $file; done
         rm -rf .githooks; ln -s other .githooks; echo new >file
-        "#,
+        ",
     );
     let include = "[core]\n\thooksPath = scripts\n[include]\n\tpath = included\n";
     for engine in ENGINES {

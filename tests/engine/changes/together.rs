@@ -34,7 +34,9 @@ fn commands_that_swap_directories_for_links_stay_in_the_project() {
         ];
         let start = |words: &&[&str]| project.place.start(&[&["--write"], *words].concat(), Io::Pipes);
         let running: Vec<Running> = commands.iter().map(start).collect();
-        running.into_iter().for_each(|running| drop(running.end()));
+        for running in running {
+            running.end();
+        }
         let changed: Vec<PathBuf> = differences(&project.outside(), &outside);
         assert!(changed.is_empty(), "{changed:?}");
         let links = project.snapshot().into_iter().filter(|(_, about)| about.0 & 0o170_000 == 0o120_000);
