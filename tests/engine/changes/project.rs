@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::one_shot::Place;
+use crate::one_shot::{Place, object};
 use crate::stage::{Io, Outcome};
 
 /// The host's git: a user, and nothing that is started.
@@ -59,8 +59,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn of(outcome: Outcome) -> Self {
-        let report = serde_json::from_slice(&outcome.stdout);
-        let report: Value = report.unwrap_or_else(|error| panic!("{error}: {outcome}"));
+        let report = object(&outcome);
         assert_eq!(report["error"], Value::Null, "{outcome}");
         Self { outcome, report }
     }

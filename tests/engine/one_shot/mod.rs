@@ -17,5 +17,6 @@ mod surroundings;
 mod terminal;
 mod turns;
 
+pub(crate) use json::object;
 use place::Seen;
 pub(crate) use place::{ENGINES, Place};
