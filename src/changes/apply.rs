@@ -1,6 +1,7 @@
 //! The changes that are wanted onto the host, each one in a single step of the file system. Whoever is killed in between can start
 //! again with the same list: a file that has left the view is where it belongs.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use rustix::io::Errno;
 use super::baseline::Baseline;
 use super::files::{self, Place, Replaces};
 use super::tree::{self, Tree};
-use super::{Change, Kind, Node, State, git};
+use super::{Change, Kind, Node, State, git, overlay};
 
 /// From where to where, and in comparison with what.
 #[derive(Debug)]
@@ -54,6 +55,17 @@ pub(crate) fn apply(applying: &Applying<'_>, changes: &mut [Change], mut late: i
     }
 }
 
+/// Removes what somebody who was killed has left beside the files of `changes`, under the name `temporary`.
+pub(crate) fn tidy(host: &Tree, changes: &[Change], temporary: &OsStr) {
+    let parents: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
+    for parent in parents.into_iter().filter_map(|parent| host.directory(parent).ok()) {
+        // A copy, or the empty directory in whose place one came.
+        if rustix::fs::unlinkat(&parent, temporary, AtFlags::empty()).is_err() {
+            let _ = rustix::fs::unlinkat(&parent, temporary, AtFlags::REMOVEDIR);
+        }
+    }
+}
+
 /// An entry of a directory that is not made cannot be made, and a directory that keeps an entry cannot be removed.
 pub(crate) fn settle_directories(changes: &mut [Change]) {
     let mut above: Vec<(PathBuf, State)> = Vec::new();
@@ -68,18 +80,21 @@ pub(crate) fn settle_directories(changes: &mut [Change]) {
             above.push((change.path.clone(), change.state.clone()));
         }
     }
-    // Behind what was in it stands the directory, or what replaces it.
-    let mut kept: Vec<(PathBuf, State)> = Vec::new();
+    // Behind what was in it stands the directory, or what replaces it. What keeps something, by its path: all above it too.
+    let mut kept: HashMap<PathBuf, State> = HashMap::new();
     for change in changes.iter_mut() {
         if change.state == State::Wanted
-            && let Some((_, state)) = kept.iter().find(|(path, _)| path.starts_with(&change.path))
+            && let Some(state) = kept.get(&change.path)
             && (change.kind == Kind::Removed || !change.is_directory())
         {
             change.state = state.clone();
         }
         if change.kind == Kind::Removed && change.state.is_kept() {
-            kept.retain(|(path, _)| !path.starts_with(&change.path));
-            kept.push((change.path.clone(), change.state.clone()));
+            for above in change.path.ancestors() {
+                if kept.insert(above.to_owned(), change.state.clone()).is_some() {
+                    break;
+                }
+            }
         }
     }
 }
@@ -188,7 +203,9 @@ impl Applying<'_> {
         let there = self.host.stat(path)?;
         let removed = there.is_none() && kind == Kind::Modified;
         if removed || self.baseline.differs(path, there.as_ref()) {
-            return Ok(State::Conflict);
+            // Somebody was killed who had put a copy there.
+            let same = |there| overlay::is_same(self.view, self.host, path, &stat, &there).unwrap_or(false);
+            return Ok(if there.is_some_and(same) { State::Applied } else { State::Conflict });
         }
         let replaces = match there {
             None => Replaces::Nothing,

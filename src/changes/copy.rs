@@ -1,7 +1,6 @@
 //! A view that is a copy of the directory, for where no overlay can be mounted.
 
 use std::collections::{BTreeSet, HashMap};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -52,7 +51,8 @@ struct Copying<'a> {
 impl Copying<'_> {
     fn directory(&mut self, path: &Path) -> anyhow::Result<()> {
         let problem = || format!("cannot copy {}", shown(self.host.path().join(path)));
-        let names = match self.host.names(path) {
+        let names = if tree::is_too_deep(path) { Err(Errno::NAMETOOLONG) } else { self.host.names(path) };
+        let names = match names {
             Err(Errno::ACCESS) => return Ok(()),
             names => names.with_context(problem)?,
         };
@@ -121,7 +121,7 @@ pub(crate) fn changes(
 ) -> anyhow::Result<Vec<Change>> {
     let mut scan =
         Scan { view, host, seen, owner, there: BTreeSet::new(), unreadable: Vec::new(), found: Vec::new() };
-    scan.directory(Path::new(""), &view.directory(Path::new(""))?)?;
+    scan.directory(Path::new(""))?;
     let Scan { there, unreadable, mut found, .. } = scan;
     let is_removed =
         |path: &Path| !there.contains(path) && !unreadable.iter().any(|above| path.starts_with(above));
@@ -146,10 +146,11 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn directory(&mut self, path: &Path, parent: &OwnedFd) -> anyhow::Result<()> {
+    fn directory(&mut self, path: &Path) -> anyhow::Result<()> {
         let problem = || format!("cannot read {}", shown(self.view.path().join(path)));
-        let names = match self.view.names(path) {
-            Err(Errno::ACCESS) => {
+        let names = if tree::is_too_deep(path) { Err(Errno::NAMETOOLONG) } else { self.view.names(path) };
+        let names = match names {
+            Err(Errno::ACCESS | Errno::NAMETOOLONG) => {
                 self.unreadable.push(path.to_owned());
                 self.found.retain(|change| change.path != path);
                 let kind = if self.seen.contains_key(path) { Kind::Modified } else { Kind::Added };
@@ -158,8 +159,9 @@ impl Scan<'_> {
             }
             names => names.with_context(problem)?,
         };
+        let parent = self.view.directory(path).with_context(problem)?;
         for name in names {
-            let stat = tree::stat_at(parent, &name).with_context(problem)?;
+            let stat = tree::stat_at(&parent, &name).with_context(problem)?;
             let path = path.join(&name);
             let seen = self.seen.get(&path);
             self.there.insert(path.clone());
@@ -168,7 +170,7 @@ impl Scan<'_> {
                 self.found.push(Change { plain, ..change });
             }
             if file_type(&stat) == FileType::Directory {
-                self.directory(&path, &self.view.directory(&path)?)?;
+                self.directory(&path)?;
             }
         }
         Ok(())

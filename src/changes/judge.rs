@@ -59,6 +59,9 @@ impl Judge<'_> {
                 decided.push(change);
                 continue;
             }
+            if self.git.is_touched(&change) {
+                continue;
+            }
             if let Some(applied) = self.git.branch_keys(&change) {
                 decided.push(applied);
             }
@@ -106,8 +109,11 @@ impl Judge<'_> {
         let now = self.result.host.stat(&change.path).ok().flatten();
         match (change.kind, &now) {
             (Kind::Added, None) if !change.is_directory() => {
-                let copied_up = self.is_copied_up(&change.path);
-                self.baseline.was_removed(&change.path, self.result.host, copied_up)
+                let parent = change.path.parent().unwrap_or(Path::new(""));
+                let was_there = self.is_copied_up(&change.path)
+                    // The command made the directory, so nothing has been there.
+                    && (self.is_copied_up(parent) || self.result.host.stat(parent).ok().flatten().is_some());
+                self.baseline.was_removed(&change.path, self.result.host, was_there)
             }
             (Kind::Modified, None) => !change.is_directory(),
             (Kind::Added | Kind::Removed, None) => false,

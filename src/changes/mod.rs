@@ -109,9 +109,10 @@ impl Change {
         Self { path, kind, node, state: State::Wanted, keys: None, plain: false }
     }
 
-    /// A directory of which the command took the right to read it away.
+    /// A directory of which the command took the right to read it away, or that is in too many others.
     fn unreadable(path: PathBuf, kind: Kind) -> Self {
-        let state = State::Failed("it cannot be read".to_owned());
+        let reason = if tree::is_too_deep(&path) { "its path is too long" } else { "it cannot be read" };
+        let state = State::Failed(reason.to_owned());
         Self { state, ..Self::new(path, kind, Node::Directory) }
     }
 

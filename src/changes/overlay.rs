@@ -37,9 +37,9 @@ impl Scan<'_> {
     /// What is in the directory `path` of the upper directory; the host has that directory too if it is `merged`.
     fn directory(&mut self, path: &Path, merged: bool) -> anyhow::Result<()> {
         let unreadable = || format!("cannot read {}", shown(self.upper.path().join(path)));
-        let parent = self.upper.directory(path).with_context(unreadable)?;
-        let names = match self.upper.names(path) {
-            Err(Errno::ACCESS) => {
+        let names = if tree::is_too_deep(path) { Err(Errno::NAMETOOLONG) } else { self.upper.names(path) };
+        let names = match names {
+            Err(Errno::ACCESS | Errno::NAMETOOLONG) => {
                 let kind = if merged { Kind::Modified } else { Kind::Added };
                 self.found.retain(|change| change.path != path);
                 self.found.push(Change::unreadable(path.to_owned(), kind));
@@ -47,6 +47,7 @@ impl Scan<'_> {
             }
             names => names.with_context(unreadable)?,
         };
+        let parent = self.upper.directory(path).with_context(unreadable)?;
         for name in names {
             let stat = tree::stat_at(&parent, &name).with_context(unreadable)?;
             let path = path.join(&name);
@@ -128,6 +129,10 @@ impl Scan<'_> {
     }
 
     fn removed_below(&mut self, path: &Path) -> anyhow::Result<()> {
+        if tree::is_too_deep(path) {
+            // It stays, and so do those that it is in.
+            return Ok(());
+        }
         for name in self.names_below(path)? {
             let inner = path.join(name);
             if let Some(below) = self.stat_below(&inner)? {
@@ -160,12 +165,20 @@ pub(crate) fn is_same(
         FileType::Symlink => Ok(left.link_target(path)? == right.link_target(path)?),
         FileType::RegularFile if modified_at(in_left) == modified_at(in_right) => {
             // The command chooses the modification time.
-            match (left.file(path), right.file(path)) {
-                (Ok(left), Ok(right)) => {
-                    same_content(left, right).with_context(|| format!("cannot compare {}", shown(path)))
-                }
-                _ => Ok(false),
-            }
+            has_same_content(left, right, path)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether two regular files have the same content.
+///
+/// # Errors
+/// One of them cannot be read.
+pub(crate) fn has_same_content(left: &Tree, right: &Tree, path: &Path) -> anyhow::Result<bool> {
+    match (left.file(path), right.file(path)) {
+        (Ok(left), Ok(right)) => {
+            same_content(left, right).with_context(|| format!("cannot compare {}", shown(path)))
         }
         _ => Ok(false),
     }

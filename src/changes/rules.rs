@@ -48,7 +48,8 @@ pub static RULES: [Rule; 12] = [
         id: GIT_CONFIG,
         when: "in a git directory: everything but new objects, `refs`, `packed-refs`, `logs`, `HEAD`, `index`, `ORIG_HEAD`, \
                `FETCH_HEAD`, `MERGE_*`, `COMMIT_EDITMSG`, and of `config` the keys `branch.*.remote`, `merge` and `rebase`; \
-               in the working tree: the directory that `core.hooksPath` names, and files that git's configuration includes",
+               in the working tree: the directory that `core.hooksPath` names, what links among hooks lead to, and files and \
+               programs that git's configuration names",
         why: "git runs programs that its hooks and its configuration name",
         paths: &[],
     },

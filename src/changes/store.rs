@@ -10,15 +10,18 @@
 //!                  used again instead of being removed
 //! ```
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::tree::Time;
+use super::tree::{self, Time};
 use super::{Change, path_text};
 use crate::sandbox::private_file;
 use crate::ui::shown;
@@ -224,6 +227,11 @@ impl Entry {
         Ok(directory)
     }
 
+    /// What a file is called on the host before it takes its place.
+    pub(crate) fn temporary(&self) -> OsString {
+        format!(".docker-sandbox-{}", self.id).into()
+    }
+
     /// What is known of it.
     pub(crate) fn record(&self) -> Option<Record> {
         record(&self.directory)
@@ -259,20 +267,73 @@ fn private_directory(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Removes a directory of which the command may have taken rights away.
+/// Removes a directory of which the command may have taken rights away, and which may be deeper than a path can be long.
 pub(crate) fn remove_tree(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    if std::fs::remove_dir_all(path).is_ok() {
-        return;
-    }
-    let Ok(about) = path.symlink_metadata() else { return };
-    if about.is_dir() {
-        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                remove_tree(&entry.path());
+    let _ = empty(path);
+    let _ = std::fs::remove_dir(path);
+}
+
+/// Removes what is in a directory: what is in the directories there is moved up first, so that no depth needs a stack.
+fn empty(path: &Path) -> rustix::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let _ = rustix::fs::chmodat(CWD, path, Mode::RWXU, AtFlags::empty());
+    let root = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    let mut number = 0_u64;
+    loop {
+        let names = tree::names_in(&root)?;
+        let mut goes_on = false;
+        for name in &names {
+            if rustix::fs::unlinkat(&root, name, AtFlags::empty()).is_ok() {
+                goes_on = true;
+                continue;
             }
+            let _ = rustix::fs::chmodat(&root, name, Mode::RWXU, AtFlags::empty());
+            let directory = rustix::fs::openat(&root, name, flags, Mode::empty())?;
+            for inner in tree::names_in(&directory)? {
+                if rustix::fs::unlinkat(&directory, &inner, AtFlags::empty()).is_ok() {
+                    continue;
+                }
+                // Of a directory that is moved, the entry for its parent is written.
+                let _ = rustix::fs::chmodat(&directory, &inner, Mode::RWXU, AtFlags::empty());
+                loop {
+                    let moved = number.to_string();
+                    number += 1;
+                    let never = rustix::fs::RenameFlags::NOREPLACE;
+                    match rustix::fs::renameat_with(&directory, &inner, &root, &moved, never) {
+                        Err(Errno::EXIST) => {}
+                        done => break done?,
+                    }
+                }
+            }
+            rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR)?;
+            goes_on = true;
+        }
+        if !goes_on {
+            return Ok(());
         }
     }
-    let _ = std::fs::remove_dir_all(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_depth_keeps_a_directory_from_being_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("deep");
+        std::fs::create_dir_all(path.join("0/1")).unwrap();
+        std::fs::write(path.join("0/file"), "").unwrap();
+        std::os::unix::fs::symlink(base.path(), path.join("0/link")).unwrap();
+        std::fs::write(base.path().join("outside"), "").unwrap();
+        let mut at = rustix::fs::open(path.join("0/1"), OFlags::PATH, Mode::empty()).unwrap();
+        for _ in 0..3000 {
+            rustix::fs::mkdirat(&at, "0", Mode::RUSR | Mode::XUSR | Mode::WUSR).unwrap();
+            let inner = rustix::fs::openat(&at, "0", OFlags::PATH, Mode::empty()).unwrap();
+            rustix::fs::chmodat(&at, "0", Mode::XUSR, AtFlags::empty()).unwrap();
+            at = inner;
+        }
+        remove_tree(&path);
+        assert!(!path.exists() && base.path().join("outside").exists());
+    }
 }

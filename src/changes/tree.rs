@@ -12,6 +12,11 @@ use rustix::io::Errno;
 /// What overlayfs writes into extended attributes of the files in its upper directory.
 const OVERLAY_MARK: &[u8] = b"user.overlay.";
 
+/// Directories in each other.
+const MAX_DEPTH: usize = 200;
+/// The length of a path below the root.
+const MAX_PATH: usize = 3000;
+
 /// An open directory, and the path by which it was opened.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -129,16 +134,7 @@ impl Tree {
     /// # Errors
     /// It cannot be read.
     pub(crate) fn names(&self, path: &Path) -> rustix::io::Result<Vec<OsString>> {
-        let opened = self.open_at(path, flags(OFlags::RDONLY))?;
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::new(opened)? {
-            let name = entry?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(OsString::from_vec(name));
-            }
-        }
-        names.sort();
-        Ok(names)
+        names_in(&self.open_at(path, flags(OFlags::RDONLY))?)
     }
 
     /// The target of the symbolic link `path`.
@@ -168,6 +164,28 @@ impl Tree {
         self.file(path).ok()?.take(limit + 1).read_to_end(&mut content).ok()?;
         (content.len() as u64 <= limit).then_some(content)
     }
+}
+
+/// The names in an open directory, sorted.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn names_in(directory: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether `path`, of a directory, is one that nobody goes into: a command chooses how deep its directories are, and neither the
+/// stack nor a path is without end (`PATH_MAX` is 4096, limits.h).
+pub(crate) fn is_too_deep(path: &Path) -> bool {
+    path.as_os_str().len() > MAX_PATH || path.iter().count() > MAX_DEPTH
 }
 
 /// The status of `name` in `parent`, not of what it links to.

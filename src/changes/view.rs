@@ -150,7 +150,7 @@ impl View {
             roots: Vec::new(),
         };
         let mut view = Self { entry, record, hosts: Vec::new(), work: Vec::new() };
-        let made = wanted.iter().try_for_each(|wanted| view.add(store, wanted, owner.ids));
+        let made = wanted.iter().try_for_each(|wanted| view.add(store, wanted));
         match made.and_then(|()| view.entry.note(&view.record)) {
             Ok(()) => Ok(view),
             Err(error) => {
@@ -160,7 +160,7 @@ impl View {
         }
     }
 
-    fn add(&mut self, store: &Store, wanted: &Wanted, owner: (u32, u32)) -> anyhow::Result<()> {
+    fn add(&mut self, store: &Store, wanted: &Wanted) -> anyhow::Result<()> {
         let Wanted { path, means, applies } = wanted;
         let unreadable = || format!("cannot read {}", shown(path));
         let host = Tree::open(path).with_context(unreadable)?;
@@ -190,9 +190,7 @@ impl View {
         let stat = host.stat(Path::new("")).with_context(unreadable)?.with_context(unreadable)?;
         rustix::fs::chmodat(CWD, &directory, Mode::from_raw_mode(stat.st_mode & 0o1777), AtFlags::empty())?;
         if rustix::process::geteuid().is_root() {
-            let owned_by_command = stat.st_uid == rustix::process::geteuid().as_raw();
-            let user = if owned_by_command { owner.0 } else { stat.st_uid };
-            let ids = (Some(Uid::from_raw(user)), Some(Gid::from_raw(stat.st_gid)));
+            let ids = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
             rustix::fs::chownat(CWD, &directory, ids.0, ids.1, AtFlags::empty())?;
         }
         self.record.roots.push(root);
@@ -291,6 +289,9 @@ impl View {
     /// Our directory cannot be written to.
     pub(crate) fn resume(mut self, about: &Host) -> anyhow::Result<Finished> {
         let program = self.program(about);
+        for (root, host) in self.record.roots.iter().zip(&self.hosts) {
+            apply::tidy(host, &root.changes, &self.entry.temporary());
+        }
         self.apply(program.as_ref())?;
         self.settled()
     }
@@ -370,7 +371,7 @@ impl View {
     fn apply(&mut self, program: Option<&Program>) -> anyhow::Result<()> {
         self.record.phase = Phase::Applying;
         self.entry.note(&self.record)?;
-        let temporary = OsString::from(format!(".docker-sandbox-{}", self.entry.id));
+        let temporary = self.entry.temporary();
         for number in 0..self.hosts.len() {
             let (view, baseline) = (self.tree(number)?, self.baseline(number)?);
             let host = &self.hosts[number];

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::Program;
 
+/// Files that include each other; there are a few.
+const MAX_FILES: usize = 100;
+
 /// Keys to set, each with all of its values; without one, it is taken away.
 pub(crate) type Keys = BTreeMap<String, Vec<String>>;
 
@@ -110,29 +113,94 @@ pub(crate) fn set(program: &Program, file: &Path, keys: &Keys) -> bool {
     })
 }
 
-/// Where git in `tree` finds hooks and more configuration, in absolute paths: the value of `core.hooksPath`, and of everything that
-/// includes a file, whether its condition holds now or not.
+/// Where git in `tree` finds hooks, programs and more configuration, in absolute paths: what its configuration names, whether the
+/// condition of an include holds now or not, and where links among its hooks lead.
 pub(super) fn named_paths(program: &Program, tree: &Path) -> Vec<PathBuf> {
     let args = ["config", "--list", "-z", "--show-origin", "--includes"];
     let Some(text) = program.in_directory(tree, &args) else { return Vec::new() };
     let mut items = text.split(|&byte| byte == 0);
-    let mut found = Vec::new();
+    let mut named = Named { program, tree, files: Vec::new(), hooks: Vec::new(), programs: Vec::new() };
     while let (Some(origin), Some(item)) = (items.next(), items.next()) {
         let origin = origin.strip_prefix(b"file:").map(|path| tree.join(OsStr::from_bytes(path)));
-        // A file that is included itself.
-        found.extend(origin.clone());
         let Some(end) = item.iter().position(|&byte| byte == b'\n') else { continue };
-        let (key, value) = (&item[..end], &item[end + 1..]);
-        let includes = key == b"include.path" || key.starts_with(b"includeif.") && key.ends_with(b".path");
-        let base = match origin.as_deref().and_then(Path::parent) {
-            _ if key == b"core.hookspath" => tree,
-            Some(folder) if includes => folder,
-            _ => continue,
-        };
-        found.push(lexical(&base.join(expanded(program, value))));
+        named.add(origin.as_deref(), &item[..end], &item[end + 1..]);
+        // A file that is included itself.
+        named.files.extend(origin.filter(|origin| !named.files.contains(origin)));
     }
-    // git's own configuration files are in git directories, which have rules of their own.
-    found
+    // git has not read what is included on a condition that does not hold.
+    let mut at = 0;
+    while let Some(file) = named.files.get(at).filter(|_| at < MAX_FILES).cloned() {
+        at += 1;
+        for (key, values) in listed(program, &file).filter(|_| file.is_file()).unwrap_or_default() {
+            for value in &values {
+                named.add(Some(&file), &key, value);
+            }
+        }
+    }
+    let common = program.in_directory(tree, &["rev-parse", "--git-common-dir"]);
+    named.hooks.extend(common.map(|path| tree.join(OsStr::from_bytes(path.trim_ascii_end())).join("hooks")));
+    let links = named.hooks.iter().flat_map(|hooks| std::fs::read_dir(hooks).into_iter().flatten().flatten());
+    let links: Vec<PathBuf> = links
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
+        .map(|entry| entry.path())
+        .collect();
+    [named.files, named.hooks, named.programs, links].concat()
+}
+
+/// What configuration names, as it is read.
+struct Named<'a> {
+    program: &'a Program,
+    tree: &'a Path,
+    files: Vec<PathBuf>,
+    hooks: Vec<PathBuf>,
+    programs: Vec<PathBuf>,
+}
+
+impl Named<'_> {
+    /// The value of `key`, as it stands in the file `origin`.
+    fn add(&mut self, origin: Option<&Path>, key: &[u8], value: &[u8]) {
+        let includes = key == b"include.path" || key.starts_with(b"includeif.") && key.ends_with(b".path");
+        let at = |base: &Path, value: &[u8]| lexical(&base.join(expanded(self.program, value)));
+        if key == b"core.hookspath" {
+            self.hooks.push(at(self.tree, value));
+        } else if includes && let Some(folder) = origin.and_then(Path::parent) {
+            let file = at(folder, value);
+            if !self.files.contains(&file) {
+                self.files.push(file);
+            }
+        } else if names_a_program(key) {
+            let words = value.split(|byte| byte.is_ascii_whitespace() || b"'\";&|()<>!`=".contains(byte));
+            let words = words.filter(|word| !word.is_empty()).map(|word| at(self.tree, word));
+            self.programs.extend(words.filter(|path| path.is_file()));
+        }
+    }
+}
+
+/// Whether git starts what the value of `key` says (git-config(1)).
+fn names_a_program(key: &[u8]) -> bool {
+    let Ok(key) = std::str::from_utf8(key) else { return false };
+    let (section, name) =
+        (key.split('.').next().unwrap_or_default(), key.rsplit('.').next().unwrap_or_default());
+    match section {
+        "alias" | "pager" => true,
+        "core" => {
+            matches!(name, "fsmonitor" | "sshcommand" | "editor" | "pager" | "askpass" | "gitproxy")
+                || name == "alternaterefscommand"
+        }
+        "filter" => matches!(name, "clean" | "smudge" | "process"),
+        "diff" => matches!(name, "command" | "textconv" | "external"),
+        "merge" => name == "driver",
+        "difftool" | "mergetool" | "browser" | "man" => matches!(name, "cmd" | "path"),
+        "gpg" => name == "program" || name == "defaultkeycommand",
+        "credential" => name == "helper",
+        "sequence" => name == "editor",
+        "interactive" => name == "difffilter",
+        "remote" => matches!(name, "uploadpack" | "receivepack" | "proxy" | "vcs" | "url"),
+        "trailer" => matches!(name, "cmd" | "command"),
+        "submodule" => name == "update",
+        "uploadpack" => name == "packobjectshook",
+        _ => false,
+    }
 }
 
 fn expanded(program: &Program, value: &[u8]) -> PathBuf {

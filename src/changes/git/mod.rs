@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::judge::Result;
 use super::tree::Tree;
-use super::{Change, Kind, Node, State, rules};
+use super::{Change, Kind, Node, State, overlay, rules};
 pub(crate) use config::{Keys, has as has_keys, set as set_keys};
 pub(crate) use program::Program;
 
@@ -101,7 +101,14 @@ impl<'a> Git<'a> {
     /// The allow-list: `path` is relative to the git directory `directory`.
     fn rule_inside(&mut self, change: &Change, directory: &Path, path: &Path) -> Option<&'static str> {
         let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
-        let names = names.unwrap_or_default();
+        let Some(names) = names.filter(|names| !names.iter().any(|name| name.contains(char::is_control)))
+        else {
+            return Some(rules::GIT_CONFIG);
+        };
+        // Somebody may be in there, for whom git would look no further.
+        if names.iter().any(|name| is_called_git(name.as_ref())) {
+            return Some(rules::GIT_DIRECTORY);
+        }
         if change.node == Node::Directory {
             let known = matches!(names[..], [] | ["refs" | "logs", ..] | ["objects"] | ["objects", "pack"])
                 || matches!(names[..], ["objects", fan] if is_hex(fan, &[2]));
@@ -121,13 +128,14 @@ impl<'a> Git<'a> {
         let content = || self.result.view.content(&change.path, MAX_TEXT);
         let removed = change.kind == Kind::Removed;
         let allowed = match names[..] {
-            ["refs", .., name] => {
-                !is_locked(name) && (removed || content().is_some_and(|text| is_reference(&text)))
+            ["refs", _, ..] => {
+                let is_named = is_reference_name(&names.join("/"));
+                is_named && (removed || content().is_some_and(|text| is_reference(&text)))
             }
             ["packed-refs"] => removed || content().is_some_and(|text| is_packed_references(&text)),
             ["HEAD"] => !removed && content().is_some_and(|text| is_reference(&text)),
-            ["logs", .., name] => !is_locked(name),
-            ["ORIG_HEAD" | "FETCH_HEAD" | "COMMIT_EDITMSG"] => true,
+            ["logs", "HEAD"] | ["ORIG_HEAD" | "FETCH_HEAD" | "COMMIT_EDITMSG"] => true,
+            ["logs", ref rest @ ..] => is_reference_name(&rest.join("/")),
             [name] if name.starts_with("MERGE_") => !is_locked(name),
             ["index"] => return self.index_rule(change, directory),
             ["config"] => return self.config_rule(change),
@@ -180,6 +188,22 @@ impl<'a> Git<'a> {
         let keys = self.config_verdict(change)?.keys.clone();
         let applied = Change { state: State::Wanted, plain: false, ..change.clone() };
         (!keys.is_empty()).then_some(Change { keys: Some(keys), ..applied })
+    }
+
+    /// Whether `change` is of an object's time alone: git sets it where it would write the object once more.
+    pub(crate) fn is_touched(&mut self, change: &Change) -> bool {
+        let Area::Inside(_, path) = self.area(&change.path, change.is_directory()) else { return false };
+        let is_object =
+            path.starts_with("objects") && change.kind == Kind::Modified && change.node == Node::File;
+        let both = is_object.then(|| {
+            Some((self.result.view.stat(&change.path).ok()??, self.result.host.stat(&change.path).ok()??))
+        });
+        both.flatten().is_some_and(|(view, host)| {
+            let same_kind = view.st_mode == host.st_mode && view.st_size == host.st_size;
+            same_kind
+                && overlay::has_same_content(self.result.view, self.result.host, &change.path)
+                    .unwrap_or(false)
+        })
     }
 
     /// Whether the keys that may be set are all that a change is about.

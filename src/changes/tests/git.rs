@@ -217,3 +217,71 @@ fn removing_a_repository_leaves_it() {
         assert!(project.join("nested").symlink_metadata().unwrap().is_dir());
     }
 }
+
+#[test]
+fn in_a_git_directory_only_names_that_git_gives_are_applied() {
+    use std::os::unix::ffi::OsStringExt as _;
+    for view in VIEWS {
+        let stage = Stage::new(view, with_remote);
+        let project = stage.path("project");
+        let before = snapshot(&project);
+        stage.run(|root| {
+            let id = git(root, &["rev-parse", "HEAD"]);
+            fs::write(root.join(".git/refs/heads/a\u{1b}[31m"), &id).unwrap();
+            fs::write(root.join(".git/refs/heads/a b"), &id).unwrap();
+            fs::write(root.join(".git/logs/.git"), "gitdir: ../../x\n").unwrap();
+            fs::write(root.join(".git/logs/other"), "x\n").unwrap();
+            let name = std::ffi::OsString::from_vec(b"x\xff".to_vec());
+            fs::create_dir(root.join(".git").join(name)).unwrap();
+        });
+        let changes = stage.apply();
+        assert_eq!(differences(&project_of(&stage), &before), NONE, "{view:?}: {:#?}", states(&changes));
+    }
+}
+
+fn project_of(stage: &Stage) -> Snapshot {
+    snapshot(&stage.path("project"))
+}
+
+#[test]
+fn what_configuration_and_hooks_lead_to_stays() {
+    for view in VIEWS {
+        let stage = Stage::new(view, |project| {
+            with_remote(project);
+            for name in ["script", "dormant", "more", "hooks/x", "fsmonitor", "clean", "free"] {
+                fs::create_dir_all(project.join(name).parent().unwrap()).unwrap();
+                fs::write(project.join(name), "").unwrap();
+            }
+            fs::write(project.join("dormant"), "[include]\n\tpath = more\n[core]\n\thooksPath = hooks\n")
+                .unwrap();
+            symlink("../../script", project.join(".git/hooks/pre-commit")).unwrap();
+            git(project, &["config", "includeIf.onbranch:none.path", "../dormant"]);
+            git(project, &["config", "core.fsmonitor", "./fsmonitor"]);
+            git(project, &["config", "filter.x.clean", "sh 'clean' %f"]);
+        });
+        let before = project_of(&stage);
+        stage.run(|root| {
+            for name in ["script", "dormant", "more", "hooks/x", "hooks/new", "fsmonitor", "clean", "free"] {
+                fs::write(root.join(name), "evil\n").unwrap();
+            }
+        });
+        let changes = stage.apply();
+        let differ = differences(&project_of(&stage), &before);
+        assert_eq!(differ, [PathBuf::from("free")], "{view:?}: {:#?}", states(&changes));
+    }
+}
+
+#[test]
+fn an_object_that_git_only_touched_is_no_change() {
+    for view in VIEWS {
+        let stage = Stage::new(view, with_remote);
+        stage.run(|root| {
+            // The content of `file`, whose object is there.
+            fs::write(root.join("again"), "content\n").unwrap();
+            git(root, &["add", "again"]);
+        });
+        let changes = states(&stage.apply());
+        assert!(changes.values().all(|state| state == "applied"), "{view:?}: {changes:#?}");
+        assert_eq!(git(&stage.path("project"), &["status", "--porcelain"]), "A  again\n");
+    }
+}

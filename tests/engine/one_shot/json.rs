@@ -11,7 +11,7 @@ use crate::stage::{IMAGE, Io, Outcome};
 
 /// The object that `outcome` printed, which is as the schema says.
 #[track_caller]
-fn object(outcome: &Outcome) -> Value {
+pub(crate) fn object(outcome: &Outcome) -> Value {
     let report: Value =
         serde_json::from_slice(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
     let schema =
@@ -73,6 +73,8 @@ fn an_object_must_say_all_of_a_command() {
             "sandboxed": true,
             "limits": {"cpus": 2.0, "memory": 4 * gib, "memory_swap": 4 * gib, "pids_limit": 512, "disk": null,
                 "timeout_ms": 300_000, "max_output": 16 << 20, "enforced": true},
+            "changes": [],
+            "changes_id": null,
             "error": null,
         });
         assert_eq!((code, report), (Some(3), expected));

@@ -17,4 +17,6 @@ mod surroundings;
 mod terminal;
 mod turns;
 
-use place::{ENGINES, Place, Seen};
+pub(crate) use json::object;
+use place::Seen;
+pub(crate) use place::{ENGINES, Place};

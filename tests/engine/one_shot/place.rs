@@ -9,45 +9,45 @@ use std::path::PathBuf;
 use crate::stage::{Engines, IMAGE, Io, Outcome, Running, Scenario, wait_until};
 
 /// The engines that have gVisor.
-pub(super) const ENGINES: Engines = Engines::RELEASES;
+pub(crate) const ENGINES: Engines = Engines::RELEASES;
 
 /// Options that a spare takes with its command: those that have the others in common share spares.
 const OF_THE_COMMAND: [&str; 5] = ["--env", "-e", "--shell", "--wait", "--workdir"];
 
 /// A sandbox that waits for a command.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Spare {
-    pub(super) specification: String,
+pub(crate) struct Spare {
+    pub(crate) specification: String,
     /// Its id: the name is another one once a command has it.
-    pub(super) container: String,
+    pub(crate) container: String,
 }
 
 /// Dropped, its sandboxes are removed, those included that are still being made.
-pub(super) struct Place {
-    pub(super) scenario: Scenario,
+pub(crate) struct Place {
+    pub(crate) scenario: Scenario,
     /// Which specification options came to.
     known: RefCell<BTreeMap<Vec<String>, String>>,
 }
 
 /// What is seen of a command that needs nobody while it runs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+pub(crate) struct Seen {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 impl Place {
-    pub(super) fn on(engine: &str) -> Self {
+    pub(crate) fn on(engine: &str) -> Self {
         Self::with(engine, &[])
     }
 
     /// With settings of the user's.
-    pub(super) fn with(engine: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(engine: &str, settings: &[(&str, &str)]) -> Self {
         Self::of(Scenario::on(engine), settings)
     }
 
-    pub(super) fn of(scenario: Scenario, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(scenario: Scenario, settings: &[(&str, &str)]) -> Self {
         let docker = scenario.home().join("bin/docker");
         std::fs::remove_file(&docker).unwrap();
         let log = scenario.home().join("docker.log");
@@ -65,7 +65,7 @@ impl Place {
     }
 
     /// Writes them, and the image.
-    pub(super) fn settings(&self, settings: &[(&str, &str)]) {
+    pub(crate) fn settings(&self, settings: &[(&str, &str)]) {
         let image = [("image", IMAGE)];
         let all = image.iter().chain(settings).map(|(name, value)| format!("\"{name}\": \"{value}\""));
         let text = format!("{{\"plugins\": {{\"sandbox\": {{{}}}}}}}", all.collect::<Vec<_>>().join(", "));
@@ -73,24 +73,24 @@ impl Place {
     }
 
     /// The working folder.
-    pub(super) fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.scenario.home().join("work")
     }
 
     /// Starts `do ARGS`.
-    pub(super) fn start(&self, args: &[&str], io: Io) -> Running {
+    pub(crate) fn start(&self, args: &[&str], io: Io) -> Running {
         self.scenario.start("docker-sandbox", ["do"].iter().chain(args), io)
     }
 
     /// `do ARGS`, to its end.
-    pub(super) fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         self.start(args, Io::Pipes).end()
     }
 
     /// Runs `do ARGS`, in which `--` stands before the command, cold and from a spare. What `drive` sees must be the
     /// same, and is returned.
     #[track_caller]
-    pub(super) fn both_ways<T: PartialEq + Debug>(
+    pub(crate) fn both_ways<T: PartialEq + Debug>(
         &self,
         io: Io,
         args: &[&str],
@@ -134,7 +134,7 @@ impl Place {
 
     /// As [`Place::both_ways`], for a command that gets `input` and needs nobody.
     #[track_caller]
-    pub(super) fn same(&self, args: &[&str], input: &[u8]) -> Seen {
+    pub(crate) fn same(&self, args: &[&str], input: &[u8]) -> Seen {
         self.both_ways(Io::Pipes, args, |mut running| {
             running.feed(input.to_vec());
             let outcome = running.end();
@@ -143,7 +143,7 @@ impl Place {
     }
 
     /// What `docker` was asked for, its first four words each.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.scenario.home().join("docker.log")).unwrap();
         log.lines().map(str::to_owned).collect()
     }
@@ -156,12 +156,12 @@ impl Place {
     }
 
     /// Who counts as running or waits for that.
-    pub(super) fn claims(&self) -> Vec<PathBuf> {
+    pub(crate) fn claims(&self) -> Vec<PathBuf> {
         self.kept("running")
     }
 
     /// The spares that are ready.
-    pub(super) fn spares(&self) -> Vec<Spare> {
+    pub(crate) fn spares(&self) -> Vec<Spare> {
         let mut spares: Vec<Spare> = self.kept("spares").iter().filter_map(|file| spare(file)).collect();
         spares.sort();
         spares
@@ -169,7 +169,7 @@ impl Place {
 
     /// Waits for a spare that is `fit`.
     #[track_caller]
-    pub(super) fn wait_for_spare(&self, fit: impl Fn(&Spare) -> bool) -> Spare {
+    pub(crate) fn wait_for_spare(&self, fit: impl Fn(&Spare) -> bool) -> Spare {
         let mut found = None;
         wait_until("a spare is ready", || {
             found = self.spares().into_iter().find(|spare| fit(spare));
@@ -180,7 +180,7 @@ impl Place {
 
     /// Waits until so many spares are ready and none is being made.
     #[track_caller]
-    pub(super) fn wait_for_spares(&self, count: usize) -> Vec<Spare> {
+    pub(crate) fn wait_for_spares(&self, count: usize) -> Vec<Spare> {
         wait_until(&format!("{count} spares are ready"), || {
             self.spares().len() == count && self.minders().is_empty()
         });
@@ -188,14 +188,14 @@ impl Place {
     }
 
     /// The ids of all sandboxes here: those that have the working folder.
-    pub(super) fn sandboxes(&self) -> Vec<String> {
+    pub(crate) fn sandboxes(&self) -> Vec<String> {
         let filter = format!("--filter=volume={}", self.work().display());
         let ids = self.scenario.ask(&["ps", "--all", "--no-trunc", "--quiet", &filter]);
         ids.lines().map(str::to_owned).collect()
     }
 
     /// Those that `prune` would not take anyway: a spare whose maker was killed between its making and its start waits for that.
-    pub(super) fn left(&self) -> Vec<String> {
+    pub(crate) fn left(&self) -> Vec<String> {
         let volume = format!("--filter=volume={}", self.work().display());
         let half = ["--filter=status=created", "--filter=name=docker-sandbox-spare-"];
         let words = [&["ps", "--all", "--no-trunc", "--quiet", &volume][..], &half].concat();
@@ -205,7 +205,7 @@ impl Place {
 
     /// The sandbox that the last command was given to: its id, or its name if it was made for it and is gone.
     #[track_caller]
-    pub(super) fn sandbox(&self) -> String {
+    pub(crate) fn sandbox(&self) -> String {
         let asked = self.asked();
         let found = asked.iter().rev().find_map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
             ["run", _, _, name] => name.strip_prefix("--name="),
@@ -218,7 +218,7 @@ impl Place {
     }
 
     /// The processes that mind commands of this place.
-    pub(super) fn minders(&self) -> Vec<i32> {
+    pub(crate) fn minders(&self) -> Vec<i32> {
         let home = self.scenario.home().to_str().unwrap();
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -232,14 +232,14 @@ impl Place {
 
     /// Waits until nothing is left of any command: no process, no sandbox but spares, no claim.
     #[track_caller]
-    pub(super) fn wait_until_over(&self) {
+    pub(crate) fn wait_until_over(&self) {
         self.wait_until_gone();
         assert_eq!(self.claims(), [""; 0].map(PathBuf::from));
     }
 
     /// The same after somebody was killed: what is left of its claim goes with the next command.
     #[track_caller]
-    pub(super) fn wait_until_gone(&self) {
+    pub(crate) fn wait_until_gone(&self) {
         wait_until("nobody minds a command any more", || self.minders().is_empty());
         let spares: Vec<_> = self.spares().into_iter().map(|spare| spare.container).collect();
         wait_until("the sandboxes are gone", || self.left().iter().all(|name| spares.contains(name)));
