@@ -171,14 +171,21 @@ impl Store {
     /// Removes those whose time is over. Their number.
     pub(crate) fn prune(&self, now: SystemTime) -> usize {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let expired = |record: &Record| match (record.phase, record.idle_until) {
-            // Nobody has given its container a command, and nobody will.
-            (Phase::Running, Some(until)) => until + IDLE_MARGIN < now,
-            (Phase::Running, None) => false,
-            _ => record.created + LIFETIME.as_secs() < now,
+        // Of a container that waits, nobody has given it a command by then, and nobody will.
+        let expired = |record: &Record| match record.idle_until {
+            Some(until) => until + IDLE_MARGIN < now,
+            None => record.created + LIFETIME.as_secs() < now,
         };
         let all = self.all().into_iter().filter(|(_, record)| expired(record));
-        all.filter_map(|(id, _)| self.open(&id)).map(Entry::remove).count()
+        let removed = all.filter_map(|(id, _)| self.open(&id)).map(Entry::remove).count();
+        // Of those that were killed before they had a record nothing waits; who makes one has its lock.
+        let entries = std::fs::read_dir(&self.base).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names
+            .filter_map(|id| self.open(&id))
+            .filter(|entry| entry.record().is_none())
+            .for_each(Entry::remove);
+        removed
     }
 
     /// Removes the views of containers of these names that waited for a command, and are gone.
@@ -335,5 +342,42 @@ mod tests {
         }
         remove_tree(&path);
         assert!(!path.exists() && base.path().join("outside").exists());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let store = Store::new(base.path());
+        let record = |created: u64, idle_until: Option<u64>, phase: Phase| Record {
+            project: "/p".into(),
+            command: String::new(),
+            created,
+            phase,
+            socket: "/s".into(),
+            idle_until,
+            owner: 0,
+            roots: Vec::new(),
+        };
+        let put = |id: &str, record: &Record| store.create(id).unwrap().note(record).unwrap();
+        let time = now();
+        let old = time - LIFETIME.as_secs() - 1;
+        put("waits", &record(time, None, Phase::Waiting));
+        put("expired", &record(old, None, Phase::Waiting));
+        put("runs", &record(time, None, Phase::Running));
+        put("left", &record(old, None, Phase::Running));
+        put("idle", &record(old, Some(time), Phase::Running));
+        put("unused", &record(time, Some(time - IDLE_MARGIN - 1), Phase::Running));
+        let locked = store.create("begins").unwrap();
+        drop(store.create("killed").unwrap());
+        assert_eq!(store.prune(SystemTime::now()), 3);
+        let mut left: Vec<String> = std::fs::read_dir(base.path().join("changes"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["begins", "idle", "runs", "waits"]);
+        drop(locked);
+        store.forget(&["docker-sandbox-spare-idle", "docker-sandbox-do-runs"]);
+        assert!(store.open("idle").is_none() && store.open("runs").is_some());
     }
 }

@@ -18,6 +18,9 @@ pub(crate) use program::Program;
 /// No file of these is longer: references and lists of them.
 const MAX_TEXT: u64 = 16 << 20;
 
+/// Each is asked for its configuration.
+const MOST_SIBLINGS: usize = 200;
+
 /// What is known of the repositories in a project.
 #[derive(Debug)]
 pub(crate) struct Git<'a> {
@@ -27,6 +30,8 @@ pub(crate) struct Git<'a> {
     directories: HashMap<PathBuf, (bool, bool)>,
     /// What the configuration for a working tree names, by the tree's directory.
     configured: HashMap<PathBuf, Vec<PathBuf>>,
+    /// The working trees beside each other in a directory that is none.
+    siblings: Option<Vec<PathBuf>>,
     /// What becomes of a `config`, by its path.
     keys: HashMap<PathBuf, config::Verdict>,
 }
@@ -50,6 +55,7 @@ impl<'a> Git<'a> {
             program,
             directories: HashMap::new(),
             configured: HashMap::new(),
+            siblings: None,
             keys: HashMap::new(),
         }
     }
@@ -213,11 +219,23 @@ impl<'a> Git<'a> {
 
     /// Whether git's configuration on the host names `change` as a place of hooks or of more configuration.
     fn is_configured(&mut self, change: &Change) -> bool {
-        let trees: Vec<PathBuf> = change.path.ancestors().skip(1).map(Path::to_owned).collect();
+        let mut trees: Vec<PathBuf> = change.path.ancestors().skip(1).map(Path::to_owned).collect();
+        trees.extend_from_slice(self.siblings());
         trees.iter().any(|tree| {
             let named = self.configured(tree);
             let leads_there = |named: &PathBuf| !change.is_directory() && named.starts_with(&change.path);
             named.iter().any(|named| change.path.starts_with(named) || leads_there(named))
+        })
+    }
+
+    /// The repositories of one project may name what is in the next one, or beside them.
+    fn siblings(&mut self) -> &[PathBuf] {
+        let host = self.result.host;
+        self.siblings.get_or_insert_with(|| {
+            let is_tree = |path: &Path| host.stat(&path.join(".git")).ok().flatten().is_some();
+            let names = host.names(Path::new("")).ok().filter(|_| !is_tree(Path::new("")));
+            let trees = names.into_iter().flatten().map(PathBuf::from).filter(|name| is_tree(name));
+            trees.take(MOST_SIBLINGS).collect()
         })
     }
 

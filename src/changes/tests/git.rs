@@ -87,6 +87,26 @@ fn guarded(project: &Path, git: &str) -> Snapshot {
 }
 
 #[test]
+fn what_a_repository_names_in_the_directory_beside_it_stays() {
+    for view in VIEWS {
+        let stage = Stage::new(view, |project| {
+            fs::create_dir_all(project.join("hooks")).unwrap();
+            fs::create_dir_all(project.join("code")).unwrap();
+            repository(&project.join("code"));
+            git(&project.join("code"), &["config", "core.hooksPath", "../hooks"]);
+        });
+        stage.run(|root| {
+            fs::write(root.join("hooks/post-commit"), "#!/bin/sh\n").unwrap();
+            fs::write(root.join("code/new"), "new\n").unwrap();
+        });
+        let states = states(&stage.apply());
+        assert_eq!(states["hooks/post-commit"], "git-config", "{view:?}: {states:#?}");
+        assert_eq!(states["code/new"], "applied", "{view:?}: {states:#?}");
+        assert!(!stage.path("project/hooks/post-commit").exists());
+    }
+}
+
+#[test]
 fn what_git_would_run_stays_as_it_is() {
     for view in VIEWS {
         let stage = Stage::new(view, |project| {
