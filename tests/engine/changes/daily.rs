@@ -26,13 +26,19 @@ pub(super) struct Image<'a>(&'a Place, String);
 
 impl<'a> Image<'a> {
     pub(super) fn on(place: &'a Place) -> Self {
-        let name = format!("{}-git", place.scenario.name());
-        let top = tempfile::tempdir().unwrap();
         let busybox = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
         let cache = place.scenario.engine.cache().join("busybox/root/bin/busybox");
         let found = String::from_utf8(busybox.stdout).unwrap().trim().to_owned();
         let busybox = if cache.exists() { cache.display().to_string() } else { found };
-        let made = Command::new("sh").args(["-c", MAKE, "sh"]).arg(top.path()).arg(busybox).output().unwrap();
+        Self::made(place, MAKE, &busybox)
+    }
+
+    /// One of what `script` puts into the file `tar` of its first argument; the second is `argument`.
+    pub(super) fn made(place: &'a Place, script: &str, argument: &str) -> Self {
+        let name = format!("{}-made", place.scenario.name());
+        let top = tempfile::tempdir().unwrap();
+        let made =
+            Command::new("sh").args(["-c", script, "sh"]).arg(top.path()).arg(argument).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         let tar = top.path().join("tar");
         place.scenario.ask(&["import", "--change", "ENV PATH=/usr/bin", tar.to_str().unwrap(), &name]);

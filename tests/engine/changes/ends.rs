@@ -59,7 +59,7 @@ fn an_interrupted_command_has_its_changes_applied() {
         let outcome = running.end();
         assert_eq!(std::fs::read_to_string(project.path("file")).unwrap(), "new\n", "{outcome}");
         assert!(project.path("made/x").exists() && !project.path(".envrc").exists());
-        outcome.says("1 change held back; see, and apply or drop: docker sandbox changes ");
+        outcome.says("1 change not applied: 1 held back; see, and apply or drop: docker sandbox changes ");
         project.place.wait_until_over();
     }
 }
@@ -128,7 +128,7 @@ fn what_the_host_changed_meanwhile_stays_the_hosts() {
         assert_eq!(text("file").as_deref(), Some("host\n"), "{outcome}");
         assert_eq!(text("new").as_deref(), Some("host\n"), "{outcome}");
         assert_eq!(text("other").as_deref(), Some("command\n"), "{outcome}");
-        outcome.says(" in conflict with the host's; see, and apply or drop: docker sandbox changes ");
+        outcome.says(" conflicts; see, and apply or drop: docker sandbox changes ");
         // What a command wrote to a place that the host removed, it may have made again; it is kept or there, and whole.
         assert!(text("removed").is_none_or(|text| text == "command\n"));
         assert_eq!(project.views().len(), 1);
@@ -218,7 +218,9 @@ fn a_line_is_printed_only_where_something_waits() {
             .prints("");
         let line = outcome.err();
         assert!(
-            line.contains("2 changes held back; see, and apply or drop: docker sandbox changes "),
+            line.contains(
+                "2 changes not applied: 2 held back; see, and apply or drop: docker sandbox changes "
+            ),
             "{outcome}"
         );
         assert_eq!(line.lines().count(), 1, "{outcome}");

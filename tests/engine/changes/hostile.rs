@@ -54,9 +54,8 @@ fn what_is_too_deep_to_be_read_keeps_nothing_else_from_being_applied() {
             let outcome = project.place.run(&words).exits(0);
             assert!(outcome.out().ends_with("end\n"), "{outcome}");
             if fate == "--write" {
-                outcome.says(
-                    "2 changes not possible on the host; see, and apply or drop: docker sandbox changes ",
-                );
+                outcome
+                    .says("2 changes not applied: 2 failed; see, and apply or drop: docker sandbox changes ");
                 assert_eq!(std::fs::read_to_string(project.path("file")).unwrap(), "new\n");
             }
             assert!(differences(&project.outside(), &outside).is_empty());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Project;
 use super::daily::Image;
+use super::project::differences;
 use crate::one_shot::{ENGINES, Place};
 use crate::stage::{Scenario, User};
 
@@ -110,4 +111,50 @@ fn in_somebody_elses_directory_root_is_that_one() {
         assert_eq!((about.uid(), about.gid(), &*outcome.out()), (7, 8, "7\n8\n"), "{outcome}");
         project.place.wait_until_over();
     }
+}
+
+/// Directories for this machine's programs to be mounted into.
+const LINKS: &str = r#"
+    set -e; mkdir -p "$1/tree/usr" "$1/tree/etc" "$1/tree/tmp"; chmod 1777 "$1/tree/tmp"
+    for name in bin lib lib64; do ln -s "usr/$name" "$1/tree/$name"; done
+    tar -C "$1/tree" --owner=0 --group=0 -cf "$1/tar" .
+"#;
+
+#[test]
+fn a_build_that_asks_git_for_a_version_succeeds() {
+    let project = Project::on("trixie");
+    let image = Image::made(&project.place, LINKS, "");
+    project.repository("");
+    project.write("Cargo.toml", "[package]\nname = \"stamped\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+    project.write("src/main.rs", "fn main() { println!(\"built of {}\", env!(\"REVISION\")); }\n");
+    let script = "fn main() {
+        let asked = std::process::Command::new(\"git\").args([\"log\", \"-1\", \"--format=%s\"]).output().unwrap();
+        assert!(asked.status.success(), \"{asked:?}\");
+        println!(\"cargo::rustc-env=REVISION={}\", String::from_utf8(asked.stdout).unwrap().trim());
+    }";
+    project.write("build.rs", script);
+    let mut lock = std::process::Command::new("cargo");
+    let lock = lock.args(["generate-lockfile", "--offline"]).current_dir(project.root()).status().unwrap();
+    assert!(lock.success());
+    project.git("", &["add", "."]);
+    project.git("", &["commit", "--quiet", "-m", "stamp"]);
+    give(&project.root(), 1000);
+    let before = project.snapshot();
+    let asked = std::process::Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
+    let toolchain = String::from_utf8(asked.stdout).unwrap().trim().to_owned();
+    let words = [
+        format!("--image={}", image.name()),
+        format!("--mount={toolchain}"),
+        "--mount=/usr".to_owned(),
+        format!("--env=PATH={toolchain}/bin:/usr/bin"),
+        "--env=RUSTFLAGS=-Clinker=/usr/bin/gcc".to_owned(),
+        "--env=CARGO_TARGET_DIR=/tmp/target".to_owned(),
+        "--env=CARGO_HOME=/tmp/cargo".to_owned(),
+    ];
+    let build = "umask 077; cargo build --quiet --offline && /tmp/target/debug/stamped";
+    let words = words.iter().map(String::as_str).chain(["--", "sh", "-c", build]);
+    let words: Vec<&str> = words.collect();
+    project.place.run(&words).exits(0).prints("built of stamp\n");
+    assert_eq!(differences(&project.snapshot(), &before), [""; 0].map(std::path::PathBuf::from));
+    project.place.wait_until_over();
 }
