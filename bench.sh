@@ -129,7 +129,7 @@ mkdir "$work/folder/old"
 (cd "$work/folder/old" && for d in $(seq 10); do mkdir "$d"; for f in $(seq 500); do echo "$f" >"$d/$f"; done; done)
 cat >"$work/clean" <<CLEAN
 #!/bin/sh
-find "$work/folder" -maxdepth 1 -name '??????' ! -name change -exec rm -rf {} +
+find "$work/folder" -mindepth 1 -maxdepth 1 -name '??????' ! -name change -exec rm -rf {} +
 CLEAN
 chmod +x "$work/clean"
 written="docker run --rm -i --runtime=runsc $limits $places --mount type=bind,src=$work/folder,dst=$work/folder -w $work/folder $image sh"

@@ -371,8 +371,8 @@ pub fn bind(source: Text, target: Text) -> bool {
 
 /// A descriptor of the file at `path`, which everybody may read.
 pub fn open(path: Text, creates: bool) -> Option<i32> {
-    // O_CLOEXEC, and O_WRONLY, O_CREAT and O_EXCL
-    let flags = CLOEXEC | if creates { 0o301 } else { 0 };
+    // O_CLOEXEC; O_NONBLOCK, as an image may have a pipe there; O_WRONLY, O_CREAT and O_EXCL
+    let flags = CLOEXEC | 0o4000 | if creates { 0o301 } else { 0 };
     let opened = call(number::OPENAT, [HERE, path.0 as usize, flags, 0o644, 0, 0]);
     (opened >= 0).then_some(opened as i32)
 }

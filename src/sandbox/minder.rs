@@ -190,10 +190,10 @@ fn make_sure(docker: &Docker, container: &str, docker_id: Option<Pid>, doubt: Do
         let found = remove(docker, container);
         let ended = is_ready(rustix::stdio::stderr(), Some(PAUSE));
         match found {
-            Found::Removed if ended => return,
+            Found::Removed | Found::Going if ended => return,
             // The daemon goes on making what it was asked for by one that has ended since.
             Found::Absent => absent += 1,
-            Found::Removed | Found::Unknown => {}
+            Found::Removed | Found::Going | Found::Unknown => {}
         }
         let patience = if doubt == Doubt::MayAppear { APPEARS } else { 1 };
         if ended && absent >= patience {
@@ -207,8 +207,10 @@ fn make_sure(docker: &Docker, container: &str, docker_id: Option<Pid>, doubt: Do
 /// What became of a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// It was there.
+    /// It was there, and is not any more.
     Removed,
+    /// Somebody else removes it.
+    Going,
     /// It is not there, or not yet.
     Absent,
     /// The daemon does not say.
@@ -223,8 +225,7 @@ pub fn remove(docker: &Docker, container: &str) -> Found {
     match answer {
         Some(answer) if answer.stderr.to_lowercase().contains("no such container") => Found::Absent,
         Some(answer) if answer.status.success() => Found::Removed,
-        // Somebody else does it.
-        Some(answer) if answer.stderr.contains("already in progress") => Found::Removed,
+        Some(answer) if answer.stderr.contains("already in progress") => Found::Going,
         _ => Found::Unknown,
     }
 }
@@ -236,11 +237,11 @@ pub fn removed(docker: &Docker, container: &str) -> bool {
     let until = Instant::now() + REMOVAL;
     while Instant::now() < until {
         match remove(docker, container) {
-            Found::Absent => return true,
-            Found::Removed => {}
+            Found::Absent | Found::Removed => return true,
             Found::Unknown => return false,
+            // Nothing tells when it has.
+            Found::Going => {}
         }
-        // The daemon says that it does so already, and nothing tells when it has.
         std::thread::sleep(Duration::from_millis(20));
     }
     false

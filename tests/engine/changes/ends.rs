@@ -85,20 +85,20 @@ fn only_success_is_applied_where_that_was_asked_for() {
             let id = run.report["changes_id"].as_str().unwrap().to_owned();
             assert!(project.views().contains(&id), "they wait: {:?}", project.views());
             // Somebody decides: all that no rule holds back, what a rule holds back by its name, nothing.
-            let changes = |words: &[&str]| {
+            let ask = |words: &[&str]| {
                 project.place.scenario.docker(["sandbox", "changes"].iter().chain(words)).exits(0).out()
             };
             if code == "0" {
                 let applied = project.snapshot();
-                assert!(changes(&[&id, "--diff"]).contains("b/.envrc"));
-                assert!(changes(&[&id, "--drop"]).starts_with("dropped 1 change "));
+                assert!(ask(&[&id, "--diff"]).contains("b/.envrc"));
+                assert!(ask(&[&id, "--drop"]).starts_with("dropped 1 change "));
                 assert_eq!(project.snapshot(), applied);
             } else {
-                changes(&[&id, "--apply"]);
+                ask(&[&id, "--apply"]);
                 assert_eq!(std::fs::read_to_string(project.path("file")).unwrap(), "new\n");
                 assert!(!project.path(".envrc").exists(), "a rule holds it back");
                 assert_eq!(project.views(), [id.as_str()]);
-                changes(&[&id, "--apply", ".envrc"]);
+                ask(&[&id, "--apply", ".envrc"]);
                 assert_eq!(std::fs::read_to_string(project.path(".envrc")).unwrap(), "evil\n");
             }
             assert!(project.views().is_empty(), "{:?}", project.views());
