@@ -130,6 +130,8 @@ mkdir "$work/folder/old"
 cat >"$work/clean" <<CLEAN
 #!/bin/sh
 find "$work/folder" -mindepth 1 -maxdepth 1 -name '??????' ! -name change -exec rm -rf {} +
+# What the disk still has to do for that is not the next command's.
+sync
 CLEAN
 chmod +x "$work/clean"
 written="docker run --rm -i --runtime=runsc $limits $places --mount type=bind,src=$work/folder,dst=$work/folder -w $work/folder $image sh"
