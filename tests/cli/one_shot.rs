@@ -252,6 +252,20 @@ docker pull --platform=linux/arm64 img
 }
 
 #[test]
+fn a_view_is_in_no_directory_that_it_is_of() {
+    let mut test = TestEnvironment::with_gvisor();
+    let data = test.path("work/.data");
+    test.set("XDG_DATA_HOME", data.to_str().unwrap());
+    for option in ["--write", "--discard"] {
+        let refused = test.docker(&format!("sandbox do {option} true"));
+        assert_eq!(refused.code, Some(125), "{}", refused.text());
+        assert!(refused.stderr.contains("export XDG_DATA_HOME="), "{}", refused.text());
+        assert!(!data.exists());
+    }
+    assert_eq!(test.docker("sandbox do true").code, Some(0));
+}
+
+#[test]
 fn rules_hold_for_what_it_mounts() {
     let test = TestEnvironment::with_gvisor();
     test.docker("sandbox do --mount /etc:rw true").refuses(str![[r#"

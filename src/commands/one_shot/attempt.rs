@@ -201,7 +201,9 @@ pub(super) fn minded(
         gone = minder::removed(&docker, &container) && settled;
         doubt = if gone { Doubt::None } else { doubt };
     }
-    let keeps_claim = spare.is_some() && ended.as_ref().is_ok_and(Ended::came_to_nothing);
+    // For another container, or until the changes are applied.
+    let keeps_claim = gone && prepared.views.is_some()
+        || spare.is_some() && ended.as_ref().is_ok_and(Ended::came_to_nothing);
     match minder {
         Some(minder) => minder.done(doubt, keeps_claim),
         None if doubt != Doubt::None => drop(minder::remove(&docker, &container)),

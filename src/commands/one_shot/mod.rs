@@ -102,15 +102,18 @@ pub(crate) fn execute(
         }
     }
     let (started_at, began) = (SystemTime::now(), std::time::Instant::now());
-    let done = attempts(context, request, manner, prepared, &claim, inbox);
+    let done = attempts(context, request, manner, prepared, &claim, inbox).and_then(|done| {
+        let (Done { ended, container, started, view }, warm, prepared) = done;
+        let duration = began.elapsed();
+        let changes = match (&prepared.views, view) {
+            (Some(views), Some(view)) => Some(views.finish(view, started.then(|| ended.exit_code()))?),
+            _ => None,
+        };
+        Ok(Outcome { ended, container, changes, warm, started_at, duration, prepared })
+    });
+    // Whose turn it is next sees what this one has changed.
     claim.release();
-    let (Done { ended, container, started, view }, warm, prepared) = done?;
-    let duration = began.elapsed();
-    let changes = match (&prepared.views, view) {
-        (Some(views), Some(view)) => Some(views.finish(view, started.then(|| ended.exit_code()))?),
-        _ => None,
-    };
-    Ok(Outcome { ended, container, changes, warm, started_at, duration, prepared })
+    done
 }
 
 /// In a spare, else in a container of its own: how it ended, and whether it was a spare.

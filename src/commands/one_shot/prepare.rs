@@ -145,6 +145,7 @@ pub(super) fn prepare(
     let of_do = OfDo { limits: specification.limits.of_cgroups(), request };
     let manner = Manner { names: pass.names || spares == 0, of_do: Some(of_do) };
     let mut plan = run::plan(context, Verb::Do, &docker, &settings, &line, &[], &manner)?;
+    views.as_ref().map_or(Ok(()), |views| views.check(data)).map_err(|error| error.kind(Kind::Settings))?;
     let limits_hold = match plan.runtime {
         Some(_) => plan.limits_hold,
         None => daemon_limits(&docker, settings.detect_timeout.value, &mut plan.warnings),

@@ -73,6 +73,22 @@ impl Views {
         (Some(views), notes)
     }
 
+    /// A view of a directory that the view itself is in would have no end.
+    ///
+    /// # Errors
+    /// Our directory `data` is in one that the command may write to.
+    pub(super) fn check(&self, data: &Path) -> Result<(), Error> {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let there = data.ancestors().find(|path| path.exists()).unwrap_or(data);
+        let Some(wanted) = self.wanted.iter().find(|wanted| real(there).starts_with(real(&wanted.path)))
+        else {
+            return Ok(());
+        };
+        let (path, data) = (shown(&wanted.path), shown(data));
+        Err(Error::new(format!("what a command writes to {path} cannot be kept in {data}, which is in it"))
+            .hint("let our files be somewhere else:", "export XDG_DATA_HOME=/var/tmp/data"))
+    }
+
     /// Whether a container can have them before there is a command: a copy would not be the host's any more.
     pub(super) fn can_wait(&self) -> bool {
         self.wanted.iter().all(|wanted| wanted.means == Means::Overlay)
