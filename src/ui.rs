@@ -54,6 +54,12 @@ pub fn ask(question: &str) -> std::io::Result<String> {
     Ok(line.trim().to_ascii_lowercase())
 }
 
+/// `1 change`, `2 changes`.
+#[must_use]
+pub fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Whether an answer is a yes.
 #[must_use]
 pub fn is_yes(answer: &str) -> bool {

@@ -112,9 +112,9 @@ fn summary(checks: &[Check], verdict: Verdict, quick: bool, container: bool) -> 
     };
     let _ = writeln!(
         text,
-        "\n{word} ({} checks: {failed} failed, {warned} warning{})",
+        "\n{word} ({} checks: {failed} failed, {})",
         checks.len(),
-        if warned == 1 { "" } else { "s" }
+        ui::counted(warned, "warning")
     );
     text
 }

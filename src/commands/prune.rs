@@ -162,15 +162,10 @@ fn short(id: &str) -> String {
 fn told(counts: &[(usize, &str)]) -> String {
     let counts =
         counts.iter().filter(|(number, what)| *number > 0 || matches!(*what, "container" | "network"));
-    let counts: Vec<String> = counts.map(|(number, what)| counted(*number, what)).collect();
+    let counts: Vec<String> = counts.map(|(number, what)| ui::counted(*number, what)).collect();
     match counts.split_last() {
         Some((last, [first])) => format!("{first} and {last}"),
         Some((last, others)) => format!("{}, and {last}", others.join(", ")),
         None => String::new(),
     }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::entries::{Entries, Waiting, counted};
+use super::entries::{Entries, Waiting};
 use super::{list, paths};
 use crate::changes::show;
 use crate::changes::store::Record;
@@ -63,7 +63,7 @@ pub(super) fn drop(entries: &Entries<'_>, id: Option<&String>) -> anyhow::Result
     };
     let entry = entries.entry(&waiting)?;
     entry.remove();
-    ui::out(&format!("dropped {} of {}\n", counted(waiting.number(), "change"), waiting.id))
+    ui::out(&format!("dropped {} of {}\n", ui::counted(waiting.number(), "change"), waiting.id))
 }
 
 /// The changes that are meant: by their id, or the only ones of the project.
@@ -136,7 +136,7 @@ fn report(
     let left: Vec<&(PathBuf, Change)> =
         finished.changes.iter().filter(|(_, change)| change.waits()).collect();
     let applied = finished.changes.len() - left.len();
-    ui::out(&format!("applied {} of {}\n", counted(applied, "change"), waiting.id))?;
+    ui::out(&format!("applied {} of {}\n", ui::counted(applied, "change"), waiting.id))?;
     let is_wanted = |(root, change): &&&(PathBuf, Change)| {
         let whole = root.join(&change.path);
         if chosen.is_empty() {
@@ -150,7 +150,7 @@ fn report(
         if !left.is_empty() {
             ui::note(&format!(
                 "{} left: {}",
-                counted(left.len(), "change"),
+                ui::counted(left.len(), "change"),
                 entries.line(&waiting.id, [""; 0])
             ));
         }
@@ -170,7 +170,7 @@ fn report(
     if refused.len() > MAX_NAMED {
         let _ = writeln!(body, "and {} more", refused.len() - MAX_NAMED);
     }
-    let message = format!("{} of {} not applied", counted(refused.len(), "change"), waiting.id);
+    let message = format!("{} of {} not applied", ui::counted(refused.len(), "change"), waiting.id);
     Err(Error::new(message)
         .body(body.trim_end())
         .hint("see the differences:", entries.line(&waiting.id, ["--diff"]))

@@ -52,14 +52,9 @@ impl Shown<'_> {
 /// `12 objects`.
 pub(super) fn objects(item: &Item<'_>) -> String {
     match item {
-        Item::Objects(_, number, _) => counted(*number, "object"),
+        Item::Objects(_, number, _) => ui::counted(*number, "object"),
         Item::One(_) => String::new(),
     }
-}
-
-/// `1 change`, `2 changes`.
-pub(super) fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// All changes that wait, and what it takes to work on them.
@@ -194,7 +189,7 @@ impl<'a> Entries<'a> {
             && applying
         {
             let left = finished.waiting().count();
-            ui::note(&format!("finished applying the changes {id}; {} left", counted(left, "change")));
+            ui::note(&format!("finished applying the changes {id}; {} left", ui::counted(left, "change")));
         }
         Ok(())
     }

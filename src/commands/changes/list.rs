@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::entries::{Entries, Shown, Waiting, counted, objects};
+use super::entries::{Entries, Shown, Waiting, objects};
 use super::paths;
 use crate::changes::show::{self, Item};
 use crate::changes::store::Record;
@@ -72,7 +72,7 @@ pub(super) fn of_one(entries: &Entries<'_>, waiting: &Waiting) -> anyhow::Result
         let counts = shown.comparison.as_ref().and_then(|comparison| {
             let counts = comparison.counts().map(|(added, removed)| format!("+{added} -{removed}"));
             let other = || match &shown.item {
-                Item::One(Change { keys: Some(keys), .. }) => Some(counted(keys.len(), "key")),
+                Item::One(Change { keys: Some(keys), .. }) => Some(ui::counted(keys.len(), "key")),
                 _ => comparison.is_binary().then(|| "binary".to_owned()),
             };
             counts.or_else(other)
@@ -132,7 +132,7 @@ pub(super) fn stat(entries: &Entries<'_>, found: &[Waiting]) -> anyhow::Result<S
                 (Some(comparison), Item::One(change)) => comparison.counts().ok_or_else(|| {
                     let (old, new) = comparison.sizes();
                     match &change.keys {
-                        Some(keys) => counted(keys.len(), "key"),
+                        Some(keys) => ui::counted(keys.len(), "key"),
                         None if comparison.is_binary() => format!("Bin {old} -> {new} bytes"),
                         None => what(change),
                     }
@@ -148,9 +148,9 @@ pub(super) fn stat(entries: &Entries<'_>, found: &[Waiting]) -> anyhow::Result<S
         let _ = writeln!(
             text,
             " {} changed, {}(+), {}(-)",
-            counted(rows.len(), "file"),
-            counted(added, "insertion"),
-            counted(removed, "deletion")
+            ui::counted(rows.len(), "file"),
+            ui::counted(added, "insertion"),
+            ui::counted(removed, "deletion")
         );
     }
     Ok(text)

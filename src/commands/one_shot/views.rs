@@ -18,7 +18,7 @@ use crate::docker::local::Local;
 use crate::error::Error;
 use crate::sandbox::bind;
 use crate::settings::load::Settings;
-use crate::ui::{plain, shell_line, shown};
+use crate::ui::{counted, plain, shell_line, shown};
 
 /// How a command writes, and what becomes of that.
 #[derive(Debug)]
@@ -200,8 +200,8 @@ fn no_overlay(user: &User, daemon: &Local<'_>) -> Option<&'static str> {
 pub(super) fn summary(finished: &Finished) -> Option<String> {
     let number = finished.waiting().count();
     let (counts, id) = (Counts::of(finished.waiting()), &finished.id);
-    let noun = if number == 1 { "change" } else { "changes" };
     (number > 0).then(|| {
-        format!("{number} {noun} not applied: {counts}; see, and apply or drop: docker sandbox changes {id}")
+        let number = counted(number, "change");
+        format!("{number} not applied: {counts}; see, and apply or drop: docker sandbox changes {id}")
     })
 }
